@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base: the context, its errors and warnings, allocation with checked sizes, threads. */
+#ifndef KDL_SRC_BASE_BASE_H
+#define KDL_SRC_BASE_BASE_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include "kindling/base.h"
+
+/* What higher layers keep in a context, without base knowing them. */
+typedef enum kdl__slot {
+    KDL__SLOT_DEFAULT_GENERATOR,
+    KDL__SLOT_KERNELS,
+    KDL__SLOT_LAPACK,
+    KDL__SLOT_COUNT
+} kdl__slot;
+
+struct kdl_context {
+    atomic_long references;
+    kdl_allocator allocator;
+    kdl_warning_callback *warning;
+    void *warning_user_data;
+    int threads;
+    bool deferred;
+    kdl_status status;
+    const char *place;
+    char *long_message; /* when `message` is too short for it */
+    char message[512];
+    struct {
+        void *value;
+        void (*destroy)(kdl_context *ctx, void *value);
+    } slots[KDL__SLOT_COUNT];
+};
+
+/* Records the first error; `place` is the public function. Returns the status that is in force. */
+kdl_status kdl__fail_at(kdl_context *ctx, const char *place, kdl_status status, const char *format,
+                        ...) KDL_PRINTF(4, 5);
+#define kdl__fail(ctx, status, ...) kdl__fail_at(ctx, __func__, status, __VA_ARGS__)
+#define kdl__fail_memory(ctx) kdl__fail_at(ctx, __func__, KDL_ERROR_MEMORY, "out of memory")
+
+/* True while an error stands: public functions then do nothing. */
+static inline bool kdl__failed(const kdl_context *ctx)
+{
+    return ctx->status != KDL_OK;
+}
+
+/* Hands a warning to the context's callback. */
+void kdl__warn(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
+
+/*
+ * Memory from the context's allocator. On failure, or when count * size overflows, these record
+ * KDL_ERROR_MEMORY and return NULL. A size of zero gives a valid pointer. Workers, which must not
+ * touch the context's error, use the _quiet variants.
+ */
+void *kdl__alloc(kdl_context *ctx, size_t count, size_t size);
+void *kdl__alloc_zeroed(kdl_context *ctx, size_t count, size_t size);
+void *kdl__realloc(kdl_context *ctx, void *pointer, size_t count, size_t size);
+void *kdl__alloc_quiet(kdl_context *ctx, size_t count, size_t size);
+char *kdl__strdup(kdl_context *ctx, const char *text);
+char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes);
+/* printf into fresh memory; NULL with the error recorded when memory runs out. */
+char *kdl__asprintf(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
+
+/* Grows *array to hold at least `needed` elements of `size` bytes, doubling; false on failure. */
+bool kdl__grow(kdl_context *ctx, void **array, size_t *capacity, size_t needed, size_t size);
+
+/* Checked arithmetic: false on overflow. */
+static inline bool kdl__mul_size(size_t a, size_t b, size_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+/* A string that grows; on failure it stays valid and `failed` is set (and the context's error). */
+typedef struct kdl__text {
+    kdl_context *ctx;
+    char *data;
+    size_t length, capacity;
+    bool failed;
+} kdl__text;
+void kdl__text_init(kdl__text *text, kdl_context *ctx);
+void kdl__text_add(kdl__text *text, const char *piece, size_t nbytes);
+void kdl__text_puts(kdl__text *text, const char *piece);
+void kdl__text_printf(kdl__text *text, const char *format, ...) KDL_PRINTF(2, 3);
+/* The finished, NUL-terminated string (the caller frees it with kdl_free), or NULL on failure. */
+char *kdl__text_take(kdl__text *text);
+void kdl__text_free(kdl__text *text);
+
+/* Slots. Setting replaces and destroys what was there. */
+void *kdl__slot_get(const kdl_context *ctx, kdl__slot slot);
+void kdl__slot_set(kdl_context *ctx, kdl__slot slot, void *value,
+                   void (*destroy)(kdl_context *ctx, void *value));
+
+/*
+ * Runs task(user_data, index, worker) for index in [0, tasks) on up to ctx->threads threads (the
+ * calling one is worker 0); returns the status of the failing task of the lowest index, without
+ * recording it. Tasks must not touch the context's error. One task, or one thread: runs inline.
+ */
+typedef kdl_status kdl__task(void *user_data, size_t index, int worker);
+kdl_status kdl__parallel(kdl_context *ctx, size_t tasks, kdl__task *task, void *user_data);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernels: the arithmetic that turns MT19937 draws into numbers: one table of functions for each
+ * instruction set. ref/ is plain C and defines the result; every other table gives the same bits.
+ */
+#ifndef KDL_SRC_KERNELS_KERNELS_H
+#define KDL_SRC_KERNELS_KERNELS_H
+
+#include "kindling/dtype.h"
+
+#define KDL__MT_WORDS 624
+
+/*
+ * An MT19937 state: a block of 624 raw words, of which words[next..623] are still to be tempered
+ * and handed out; next == 624 means that the next draw regenerates the block first. The 16 words
+ * behind the block are scratch for kernels that read past its end.
+ */
+typedef struct kdl__mt {
+    _Alignas(64) uint32_t words[KDL__MT_WORDS + 16];
+    uint32_t next;
+} kdl__mt;
+
+/*
+ * Every function that takes a kdl__mt consumes draws from it in order and leaves it right behind
+ * the last one. Destinations need only their element's alignment; n == 0 is allowed.
+ */
+typedef struct kdl__kernels {
+    const char *name; /* "ref", "avx2", "avx512", "neon" */
+
+    /* n tempered 32-bit draws. */
+    void (*draws)(kdl__mt *mt, uint32_t *out, size_t n);
+
+    /* PyTorch's uniform_ kernels: one draw a value (f64: two). f16 and bf16 are bit patterns. */
+    void (*uniform_f32)(kdl__mt *mt, float from, float to, float *out, size_t n);
+    void (*uniform_f16)(kdl__mt *mt, float from, float to, uint16_t *out, size_t n);
+    void (*uniform_bf16)(kdl__mt *mt, float from, float to, uint16_t *out, size_t n);
+    void (*uniform_f64)(kdl__mt *mt, double from, double to, double *out, size_t n);
+
+    /* PyTorch's normal_fill: whole blocks of 16 values, n a multiple of 16, n draws (f64: 2n). */
+    void (*normal_f32)(kdl__mt *mt, float mean, float std, float *out, size_t n);
+    void (*normal_f16)(kdl__mt *mt, float mean, float std, uint16_t *out, size_t n);
+    void (*normal_bf16)(kdl__mt *mt, float mean, float std, uint16_t *out, size_t n);
+    void (*normal_f64)(kdl__mt *mt, double mean, double std, double *out, size_t n);
+
+    /* PyTorch's conversions between dtypes: tensor.to(dtype). Source and destination are apart. */
+    void (*convert)(kdl_dtype from, const void *in, kdl_dtype to, void *out, size_t n);
+
+    /* n elements of `nbytes` (1, 2, 4 or 8) bytes, each the low bytes of `bits`. */
+    void (*fill)(void *out, size_t nbytes, uint64_t bits, size_t n);
+
+    /*
+     * Advances 624 consecutive raw words of the sequence by `steps` words. The result's word 0 is
+     * right in its top bit only (the other 31 bits never matter to the sequence).
+     */
+    void (*jump)(uint32_t words[KDL__MT_WORDS], uint64_t steps);
+} kdl__kernels;
+
+/* The portable definition: works on every machine. */
+extern const kdl__kernels kdl__kernels_ref;
+
+/* The best table that this machine can run. */
+const kdl__kernels *kdl__kernels_best(void);
+
+/* The state that manual_seed(seed) leaves: only the low 32 bits of a seed matter. */
+void kdl__mt_seed(kdl__mt *mt, uint32_t seed);
+/* Replaces the block by the next one and sets next to 0. */
+void kdl__mt_regenerate(kdl__mt *mt);
+/* One draw. */
+uint32_t kdl__mt_draw(kdl__mt *mt);
+
+#endif
