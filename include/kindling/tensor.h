@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tensors: typed, strided views of reference-counted storage, as torch.Tensor.
+ *
+ * Functions that give a tensor give the caller one reference (release it); arguments are borrowed.
+ * Sizes and indices count elements. A dimension argument may be negative, counting from the end.
+ */
+#ifndef KINDLING_TENSOR_H
+#define KINDLING_TENSOR_H
+
+#include <stdio.h>
+#include "kindling/dtype.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The most dimensions that a tensor may have. */
+#define KDL_MAX_DIMS 16
+
+/** A list of sizes, by value. Write KDL_SHAPE(3, 5), or KDL_SCALAR_SHAPE for no dimensions. */
+typedef struct kdl_shape {
+    int ndim;
+    int64_t sizes[KDL_MAX_DIMS];
+} kdl_shape;
+
+#define KDL__COUNT(...)                                                                            \
+    KDL__COUNT_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define KDL__COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, count, ...) count
+
+#ifdef __cplusplus
+#define KDL__LITERAL(type) type
+#else
+#define KDL__LITERAL(type) (type)
+#endif
+#define KDL_SHAPE(...)                                                                             \
+    (KDL__LITERAL(kdl_shape){ KDL__COUNT(__VA_ARGS__), { __VA_ARGS__ } })
+#define KDL_SCALAR_SHAPE (KDL__LITERAL(kdl_shape){ 0, { 0 } })
+
+typedef struct kdl_tensor kdl_tensor;
+
+/** Adds a reference; returns its argument. Safe from any thread. */
+KDL_API kdl_tensor *kdl_tensor_retain(kdl_tensor *tensor);
+
+/** Drops a reference. NULL is ignored. */
+KDL_API void kdl_tensor_release(kdl_tensor *tensor);
+
+/** The context that the tensor belongs to (borrowed). */
+KDL_API kdl_context *kdl_tensor_context(const kdl_tensor *tensor);
+
+KDL_API kdl_dtype kdl_tensor_dtype(const kdl_tensor *tensor);
+KDL_API int kdl_tensor_ndim(const kdl_tensor *tensor);
+/** Sizes and strides, ndim of each, in elements (owned by the tensor). */
+KDL_API const int64_t *kdl_tensor_sizes(const kdl_tensor *tensor);
+KDL_API const int64_t *kdl_tensor_strides(const kdl_tensor *tensor);
+KDL_API kdl_shape kdl_tensor_shape(const kdl_tensor *tensor);
+/** One size; IndexError (and -1) for a dimension that is not there. */
+KDL_API int64_t kdl_tensor_size(const kdl_tensor *tensor, int dim);
+KDL_API int64_t kdl_tensor_numel(const kdl_tensor *tensor);
+/** numel times the element size. */
+KDL_API size_t kdl_tensor_nbytes(const kdl_tensor *tensor);
+KDL_API int64_t kdl_tensor_storage_offset(const kdl_tensor *tensor);
+/** Tensor.is_contiguous(). */
+KDL_API bool kdl_tensor_is_contiguous(const kdl_tensor *tensor);
+/** Whether two tensors are views of one storage. */
+KDL_API bool kdl_tensor_shares_storage(const kdl_tensor *a, const kdl_tensor *b);
+/** Whether the values exist in memory; false while they are only recorded (see plan.h). */
+KDL_API bool kdl_tensor_is_materialized(const kdl_tensor *tensor);
+
+KDL_API bool kdl_tensor_requires_grad(const kdl_tensor *tensor);
+/** Tensor.requires_grad_(); RuntimeError for a dtype that is not floating point. */
+KDL_API kdl_status kdl_requires_grad_(kdl_tensor *tensor, bool requires_grad);
+/** Whether the tensor is an nn.Parameter. */
+KDL_API bool kdl_tensor_is_parameter(const kdl_tensor *tensor);
+
+/**
+ * The address of the tensor's first element (storage offset applied), materialising the storage
+ * when it is only recorded. NULL on failure. Elements lie at the tensor's strides. The memory
+ * belongs to the storage and stays where it is while any tensor of that storage lives. An empty
+ * tensor gives a valid pointer.
+ */
+KDL_API void *kdl_tensor_data(kdl_tensor *tensor);
+
+/* ---- views: they share the storage ------------------------------------------------------- */
+
+/** Tensor.view_as(self): another tensor on the same elements. */
+KDL_API kdl_tensor *kdl_alias(kdl_tensor *tensor);
+/** Tensor.detach(): the same elements, without requires_grad, not a Parameter. */
+KDL_API kdl_tensor *kdl_detach(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_transpose(kdl_tensor *tensor, int dim0, int dim1);
+/** Tensor.t(): at most two dimensions. */
+KDL_API kdl_tensor *kdl_t(kdl_tensor *tensor);
+/** Tensor.permute(dims): `dims` has one entry for each dimension. */
+KDL_API kdl_tensor *kdl_permute(kdl_tensor *tensor, int ndim, const int *dims);
+KDL_API kdl_tensor *kdl_narrow(kdl_tensor *tensor, int dim, int64_t start, int64_t length);
+KDL_API kdl_tensor *kdl_select(kdl_tensor *tensor, int dim, int64_t index);
+/** tensor[start:end:step] along `dim`, clamped as Python does; INT64_MAX as end: to the end. */
+KDL_API kdl_tensor *kdl_slice(kdl_tensor *tensor, int dim, int64_t start, int64_t end,
+                              int64_t step);
+KDL_API kdl_tensor *kdl_squeeze(kdl_tensor *tensor, int dim);
+KDL_API kdl_tensor *kdl_unsqueeze(kdl_tensor *tensor, int dim);
+/** Tensor.expand(sizes): -1 keeps a size. */
+KDL_API kdl_tensor *kdl_expand(kdl_tensor *tensor, kdl_shape shape);
+/** Tensor.view(sizes): one size may be -1; RuntimeError where a copy would be needed. */
+KDL_API kdl_tensor *kdl_view(kdl_tensor *tensor, kdl_shape shape);
+
+/* ---- text -------------------------------------------------------------------------------- */
+
+/**
+ * What Python's print(tensor) writes, without the newline; the caller frees it with kdl_free().
+ * Materialises. NULL on failure.
+ */
+KDL_API char *kdl_tensor_to_string(kdl_tensor *tensor);
+
+/** Writes it and a newline to `file`. */
+KDL_API kdl_status kdl_tensor_print(kdl_tensor *tensor, FILE *file);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
