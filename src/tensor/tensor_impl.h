@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tensor: dtypes, shapes, storage, strided views, element access and printing. */
+#ifndef KDL_SRC_TENSOR_TENSOR_IMPL_H
+#define KDL_SRC_TENSOR_TENSOR_IMPL_H
+
+#include "base/base.h"
+#include "kindling/tensor.h"
+
+/*
+ * Values that are not in memory yet. The plan layer gives a storage such a history and knows how
+ * to turn it into values; the tensor layer only asks for that, or drops it.
+ */
+typedef struct kdl__deferred {
+    /* Writes the storage's numel elements to `values`, recording an error on failure. */
+    kdl_status (*materialize)(kdl_context *ctx, void *history, kdl_dtype dtype, int64_t numel,
+                              void *values);
+    void (*release)(void *history);
+} kdl__deferred;
+
+/*
+ * numel elements of one dtype. Exactly one of two states: materialised (`data` is set), or
+ * deferred (`data` is NULL and `deferred` is set; a NULL history stands for zeros).
+ */
+typedef struct kdl__storage {
+    atomic_long references;
+    kdl_context *ctx; /* retained */
+    kdl_dtype dtype;
+    int64_t numel;
+    void *data;
+    const kdl__deferred *deferred;
+    void *history;
+} kdl__storage;
+
+/* A storage with uninitialised memory. */
+kdl__storage *kdl__storage_new(kdl_context *ctx, kdl_dtype dtype, int64_t numel);
+/* A storage without memory, whose values `history` describes (owned; NULL: zeros). */
+kdl__storage *kdl__storage_new_deferred(kdl_context *ctx, kdl_dtype dtype, int64_t numel,
+                                        const kdl__deferred *deferred, void *history);
+kdl__storage *kdl__storage_retain(kdl__storage *storage);
+void kdl__storage_release(kdl__storage *storage);
+/* Makes sure that the values are in memory; the history is dropped. */
+kdl_status kdl__storage_materialize(kdl__storage *storage);
+
+struct kdl_tensor {
+    atomic_long references;
+    kdl_context *ctx; /* retained */
+    kdl__storage *storage;
+    int64_t offset; /* of the first element in the storage, in elements */
+    int64_t numel;
+    int ndim;
+    bool requires_grad;
+    bool is_parameter;
+    void *autograd;                       /* belongs to the training library; NULL without it */
+    void (*release_autograd)(void *slot); /* called when the tensor goes */
+    int64_t *strides;                     /* = dims + ndim */
+    int64_t dims[];                       /* sizes, then strides */
+};
+
+/* A tensor on `storage` (retained); strides NULL: row-major. */
+kdl_tensor *kdl__tensor_new(kdl_context *ctx, kdl__storage *storage, int64_t offset, int ndim,
+                            const int64_t *sizes, const int64_t *strides);
+
+/* The product of sizes: RuntimeError on a negative size or on overflow (false). */
+bool kdl__shape_numel(kdl_context *ctx, int ndim, const int64_t *sizes, int64_t *numel);
+/* Row-major strides as PyTorch makes them (a size of 0 counts as 1). */
+void kdl__shape_strides(int ndim, const int64_t *sizes, int64_t *strides);
+/* PyTorch's is_contiguous() of sizes and strides. */
+bool kdl__shape_is_contiguous(int ndim, const int64_t *sizes, const int64_t *strides);
+/* Whether two elements of the view share an address (expanded dimensions). */
+bool kdl__tensor_overlaps(const kdl_tensor *tensor);
+/* "[2, 3]" into `text`. */
+void kdl__shape_describe(kdl__text *text, int ndim, const int64_t *sizes);
+
+/* A dimension in [-ndim, ndim) made non-negative, or IndexError with PyTorch's text and -1. */
+int kdl__wrap_dim(kdl_context *ctx, int dim, int ndim);
+
+/* The element at `index` of a dtype's array as double or int64 (bool: 0 or 1). */
+double kdl__load_double(kdl_dtype dtype, const void *data, int64_t index);
+int64_t kdl__load_int(kdl_dtype dtype, const void *data, int64_t index);
+
+#endif
