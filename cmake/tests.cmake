@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every test file becomes one CTest test, by where it lies and what it is called:
+#   tests/unit/<folder>/test_*.c, tests/kernel/test_*.c   cmocka, linked statically (private names)
+#   tests/cli/*.sh                                        run with the program's path in $KINDLING
+#   examples/*.c                                          run; text compared with examples/expected
+#   tests/consumer/run.sh                                 builds against an installed tree
+# The label is `quick`, or `full` when the name ends in _slow. Shared code is in tests/support.
+
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+# cmocka exits with 0 when a test function skipped; that must not read as a pass.
+set(kindling_skip_pattern "\\[  SKIPPED \\]")
+
+function(kindling_label test name)
+    if(name MATCHES "_slow$")
+        set_tests_properties(${test} PROPERTIES LABELS full)
+    else()
+        set_tests_properties(${test} PROPERTIES LABELS quick TIMEOUT 120)
+    endif()
+endfunction()
+
+file(GLOB support_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/support/*.c")
+file(GLOB test_sources CONFIGURE_DEPENDS
+    "${PROJECT_SOURCE_DIR}/tests/unit/*/test_*.c" "${PROJECT_SOURCE_DIR}/tests/kernel/test_*.c")
+if(support_sources)
+    add_library(kindling_test_support STATIC ${support_sources})
+    kindling_private_flags(kindling_test_support)
+    target_include_directories(kindling_test_support PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    target_link_libraries(kindling_test_support PRIVATE kindling_static PkgConfig::CMOCKA)
+endif()
+foreach(source IN LISTS test_sources)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(${name} "${source}")
+    kindling_private_flags(${name})
+    set_target_properties(${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    # Golden vectors are read from the source tree: KDL_TEST_GOLDEN_DIR "/file".
+    target_compile_definitions(${name} PRIVATE
+        KDL_TEST_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden"
+        KDL_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_link_libraries(${name} PRIVATE
+        $<$<BOOL:${support_sources}>:kindling_test_support> kindling_static PkgConfig::CMOCKA
+        PkgConfig::JANSSON Threads::Threads m)
+    # Each in a directory of its own, so that tests that write files can run side by side.
+    set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${name}")
+    file(MAKE_DIRECTORY "${scratch}")
+    add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${scratch}")
+    set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "${kindling_skip_pattern}")
+    kindling_label(${name} ${name})
+endforeach()
+
+if(TARGET kindling_program)
+    file(GLOB scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/cli/*.sh")
+    foreach(script IN LISTS scripts)
+        get_filename_component(name "${script}" NAME_WE)
+        set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/cli_${name}")
+        file(MAKE_DIRECTORY "${scratch}")
+        add_test(NAME cli_${name} COMMAND bash "${script}" WORKING_DIRECTORY "${scratch}")
+        set_tests_properties(cli_${name} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT
+            "KINDLING=$<TARGET_FILE:kindling_program>;KINDLING_SOURCE=${PROJECT_SOURCE_DIR}")
+        kindling_label(cli_${name} ${name})
+    endforeach()
+endif()
+
+# Examples are compiled as a user would: the shared library and its public headers, nothing else.
+file(GLOB example_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.c")
+foreach(source IN LISTS example_sources)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(example_${name} "${source}")
+    kindling_warn(example_${name})
+    kindling_sanitize(example_${name})
+    target_link_libraries(example_${name} PRIVATE kindling m)
+    set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name}
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
+    add_test(NAME example_${name}
+        COMMAND bash "${PROJECT_SOURCE_DIR}/tests/run_example.sh" "$<TARGET_FILE:example_${name}>"
+            "${PROJECT_SOURCE_DIR}/examples/expected/${name}.txt"
+        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}/examples")
+    kindling_label(example_${name} ${name})
+endforeach()
