@@ -77,16 +77,18 @@ typedef void kdl_warning_callback(void *user_data, const char *message);
 
 /** Options of kdl_context_new(); start from KDL_CONTEXT_DEFAULTS. */
 typedef struct kdl_context_options {
-    size_t nbytes;           /**< sizeof(kdl_context_options), for the ABI */
-    kdl_allocator allocator; /**< default (functions NULL): malloc's family */
+    size_t nbytes;                 /**< sizeof(kdl_context_options), for the ABI */
+    kdl_allocator allocator;       /**< default (functions NULL): malloc's family */
     kdl_warning_callback *warning; /**< default NULL: warnings are dropped */
     void *warning_user_data;
     int threads; /**< threads a call may use; default 1; 0: every processor this process may use */
-    bool deferred; /**< whether initialisers are recorded instead of run (see plan.h); default false */
+    bool deferred; /**< record initialisers instead of running them (plan.h); default false */
 } kdl_context_options;
 
 #define KDL_CONTEXT_DEFAULTS                                                                       \
-    { sizeof(kdl_context_options), { NULL, NULL, NULL }, NULL, NULL, 1, false }
+    {                                                                                              \
+        sizeof(kdl_context_options), { NULL, NULL, NULL }, NULL, NULL, 1, false                    \
+    }
 
 /**
  * A new context with one reference. `options` may be NULL for the defaults. Returns NULL when

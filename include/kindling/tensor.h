@@ -33,8 +33,7 @@ typedef struct kdl_shape {
 #else
 #define KDL__LITERAL(type) (type)
 #endif
-#define KDL_SHAPE(...)                                                                             \
-    (KDL__LITERAL(kdl_shape){ KDL__COUNT(__VA_ARGS__), { __VA_ARGS__ } })
+#define KDL_SHAPE(...) (KDL__LITERAL(kdl_shape){ KDL__COUNT(__VA_ARGS__), { __VA_ARGS__ } })
 #define KDL_SCALAR_SHAPE (KDL__LITERAL(kdl_shape){ 0, { 0 } })
 
 typedef struct kdl_tensor kdl_tensor;
