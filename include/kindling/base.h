@@ -108,7 +108,7 @@ KDL_API kdl_status kdl_error_status(const kdl_context *ctx);
 /** Its message, or "" (owned by the context, valid until the error is cleared). */
 KDL_API const char *kdl_error_message(const kdl_context *ctx);
 
-/** The public function that failed, or "" (a static string). */
+/** The name of the function that found it, for reports, or "" (a static string). */
 KDL_API const char *kdl_error_place(const kdl_context *ctx);
 
 /** Forgets the error, so that calls work again. */

@@ -23,6 +23,7 @@ struct kdl_context {
     int threads;
     bool deferred;
     kdl_status status;
+    struct kdl__pool *pool; /* NULL until a call runs in parallel */
     const char *place;
     char *long_message; /* when `message` is too short for it */
     char message[512];
@@ -32,7 +33,10 @@ struct kdl_context {
     } slots[KDL__SLOT_COUNT];
 };
 
-/* Records the first error; `place` is the public function. Returns the status that is in force. */
+/*
+ * Records the first error; `place` is the function that found it. Returns the status that is in
+ * force. Without memory for a long message its beginning is kept.
+ */
 kdl_status kdl__fail_at(kdl_context *ctx, const char *place, kdl_status status, const char *format,
                         ...) KDL_PRINTF(4, 5);
 #define kdl__fail(ctx, status, ...) kdl__fail_at(ctx, __func__, status, __VA_ARGS__)
@@ -80,12 +84,17 @@ typedef struct kdl__text {
 void kdl__text_init(kdl__text *text, kdl_context *ctx);
 void kdl__text_add(kdl__text *text, const char *piece, size_t nbytes);
 void kdl__text_puts(kdl__text *text, const char *piece);
+void kdl__text_repeat(kdl__text *text, char character, size_t count);
 void kdl__text_printf(kdl__text *text, const char *format, ...) KDL_PRINTF(2, 3);
+void kdl__text_vprintf(kdl__text *text, const char *format, va_list arguments) KDL_PRINTF(2, 0);
 /* The finished, NUL-terminated string (the caller frees it with kdl_free), or NULL on failure. */
 char *kdl__text_take(kdl__text *text);
 void kdl__text_free(kdl__text *text);
 
-/* Slots. Setting replaces and destroys what was there. */
+/*
+ * Slots. Setting replaces and destroys what was there; so does the context's end. As a slot lives
+ * as long as its context, what it holds must not retain the context.
+ */
 void *kdl__slot_get(const kdl_context *ctx, kdl__slot slot);
 void kdl__slot_set(kdl_context *ctx, kdl__slot slot, void *value,
                    void (*destroy)(kdl_context *ctx, void *value));
@@ -93,9 +102,17 @@ void kdl__slot_set(kdl_context *ctx, kdl__slot slot, void *value,
 /*
  * Runs task(user_data, index, worker) for index in [0, tasks) on up to ctx->threads threads (the
  * calling one is worker 0); returns the status of the failing task of the lowest index, without
- * recording it. Tasks must not touch the context's error. One task, or one thread: runs inline.
+ * recording it. Tasks are begun in order; after a failure no more are begun, those below it all
+ * finish. They must not touch the context's error, and a task that forks must not return in the
+ * child. One task, one thread, or a call from within a task: runs inline, as worker 0.
  */
 typedef kdl_status kdl__task(void *user_data, size_t index, int worker);
 kdl_status kdl__parallel(kdl_context *ctx, size_t tasks, kdl__task *task, void *user_data);
+
+/* The number of processors this process may run on, at least 1. */
+int kdl__processors(void);
+
+/* Stops the context's worker threads and waits for them. */
+void kdl__pool_release(kdl_context *ctx);
 
 #endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory from the context's allocator, with every size product checked. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base.h"
+
+/* realloc of count * size bytes, at least one, so that an empty array has an address too. */
+static void *reallocate(kdl_context *ctx, void *pointer, size_t count, size_t size)
+{
+    size_t nbytes;
+    if (!kdl__mul_size(count, size, &nbytes) || nbytes > PTRDIFF_MAX)
+        return NULL;
+    return ctx->allocator.reallocate(ctx->allocator.user_data, pointer, nbytes ? nbytes : 1);
+}
+
+void *kdl__realloc(kdl_context *ctx, void *pointer, size_t count, size_t size)
+{
+    void *result = reallocate(ctx, pointer, count, size);
+    if (!result)
+        kdl__fail(ctx, KDL_ERROR_MEMORY, "out of memory: cannot allocate %zu x %zu bytes", count,
+                  size);
+    return result;
+}
+
+void *kdl__alloc(kdl_context *ctx, size_t count, size_t size)
+{
+    return kdl__realloc(ctx, NULL, count, size);
+}
+
+void *kdl__alloc_zeroed(kdl_context *ctx, size_t count, size_t size)
+{
+    void *result = kdl__alloc(ctx, count, size);
+    return result ? memset(result, 0, count * size) : NULL;
+}
+
+void *kdl__alloc_quiet(kdl_context *ctx, size_t count, size_t size)
+{
+    return reallocate(ctx, NULL, count, size);
+}
+
+void kdl_free(kdl_context *ctx, void *pointer)
+{
+    if (pointer)
+        ctx->allocator.deallocate(ctx->allocator.user_data, pointer);
+}
+
+char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes)
+{
+    char *copy = kdl__alloc(ctx, nbytes + 1, 1);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, nbytes);
+    copy[nbytes] = '\0';
+    return copy;
+}
+
+char *kdl__strdup(kdl_context *ctx, const char *text)
+{
+    return kdl__strndup(ctx, text, strlen(text));
+}
+
+char *kdl__asprintf(kdl_context *ctx, const char *format, ...)
+{
+    kdl__text text;
+    va_list arguments;
+    kdl__text_init(&text, ctx);
+    va_start(arguments, format);
+    kdl__text_vprintf(&text, format, arguments);
+    va_end(arguments);
+    return kdl__text_take(&text);
+}
+
+bool kdl__grow(kdl_context *ctx, void **array, size_t *capacity, size_t needed, size_t size)
+{
+    if (needed <= *capacity)
+        return true;
+    size_t larger = *capacity < SIZE_MAX / 2 ? *capacity * 2 : SIZE_MAX;
+    if (larger < needed)
+        larger = needed;
+    if (larger < 8)
+        larger = 8;
+    void *grown = kdl__realloc(ctx, *array, larger, size);
+    if (!grown)
+        return false;
+    *array = grown;
+    *capacity = larger;
+    return true;
+}

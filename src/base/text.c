@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A string that grows as it is written. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base.h"
+
+void kdl__text_init(kdl__text *text, kdl_context *ctx)
+{
+    *text = (kdl__text){.ctx = ctx};
+}
+
+/* Makes room for `nbytes` more and the final NUL. */
+static bool reserve(kdl__text *text, size_t nbytes)
+{
+    void *data = text->data;
+    if (text->failed)
+        return false;
+    if (nbytes >= SIZE_MAX - text->length ||
+        !kdl__grow(text->ctx, &data, &text->capacity, text->length + nbytes + 1, 1)) {
+        kdl__fail_memory(text->ctx);
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    return true;
+}
+
+void kdl__text_add(kdl__text *text, const char *piece, size_t nbytes)
+{
+    if (!reserve(text, nbytes))
+        return;
+    memcpy(text->data + text->length, piece, nbytes);
+    text->length += nbytes;
+    text->data[text->length] = '\0';
+}
+
+void kdl__text_puts(kdl__text *text, const char *piece)
+{
+    kdl__text_add(text, piece, strlen(piece));
+}
+
+void kdl__text_repeat(kdl__text *text, char character, size_t count)
+{
+    if (!reserve(text, count))
+        return;
+    memset(text->data + text->length, character, count);
+    text->length += count;
+    text->data[text->length] = '\0';
+}
+
+void kdl__text_vprintf(kdl__text *text, const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    if (length >= 0 && reserve(text, (size_t)length)) {
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+void kdl__text_printf(kdl__text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    kdl__text_vprintf(text, format, arguments);
+    va_end(arguments);
+}
+
+char *kdl__text_take(kdl__text *text)
+{
+    char *data = NULL;
+    if (reserve(text, 0)) {
+        data = text->data;
+        data[text->length] = '\0';
+        text->data = NULL;
+    }
+    kdl__text_free(text);
+    return data;
+}
+
+void kdl__text_free(kdl__text *text)
+{
+    kdl_free(text->ctx, text->data);
+    kdl__text_init(text, text->ctx);
+}

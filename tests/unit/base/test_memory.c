@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Allocation, its failures, and the growing string. */
+#include "base/base.h"
+#include "counting_allocator.h"
+#include "unit.h"
+
+static void test_alloc(void **state)
+{
+    (void)state;
+    counting_allocator allocator = {0};
+    kdl_context *ctx = counting_context_new(&allocator);
+    unsigned char *block = kdl__alloc_zeroed(ctx, 100, 3);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(block[i], 0);
+    memset(block, 7, 300);
+    block = kdl__realloc(ctx, block, 1000, 3);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(block[i], 7);
+    void *empty = kdl__alloc(ctx, 0, 8);
+    assert_non_null(empty);
+    kdl_free(ctx, empty);
+    kdl_free(ctx, block);
+    kdl_free(ctx, NULL);
+    counting_context_release(&allocator, ctx);
+}
+
+static void test_overflow(void **state)
+{
+    (void)state;
+    kdl_context *ctx = kdl_context_new(NULL);
+    assert_null(kdl__alloc_quiet(ctx, SIZE_MAX / 2, 4));
+    assert_null(kdl__alloc_quiet(ctx, SIZE_MAX, 1));
+    assert_int_equal(kdl_error_status(ctx), KDL_OK);
+    assert_null(kdl__alloc(ctx, SIZE_MAX / 2 + 1, 2)); /* wraps to 0 */
+    assert_error(ctx, KDL_ERROR_MEMORY,
+                 "out of memory: cannot allocate 9223372036854775808 x 2 bytes");
+    assert_null(kdl__alloc_zeroed(ctx, SIZE_MAX / 8 + 2, 8)); /* wraps to 8 */
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_MEMORY);
+    kdl_error_clear(ctx);
+    void *array = NULL;
+    size_t capacity = 0;
+    assert_false(kdl__grow(ctx, &array, &capacity, SIZE_MAX / 4, 8));
+    assert_null(array);
+    assert_int_equal(capacity, 0);
+    kdl_error_clear(ctx);
+    kdl__text text;
+    kdl__text_init(&text, ctx);
+    kdl__text_puts(&text, "kept");
+    kdl__text_repeat(&text, 'x', SIZE_MAX - 2);
+    assert_true(text.failed);
+    assert_string_equal(text.data, "kept");
+    assert_null(kdl__text_take(&text));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_MEMORY);
+    kdl_context_release(ctx);
+}
+
+static void test_grow(void **state)
+{
+    (void)state;
+    kdl_context *ctx = kdl_context_new(NULL);
+    void *array = NULL;
+    size_t capacity = 0;
+    for (size_t i = 0; i < 1000; i++) {
+        assert_true(kdl__grow(ctx, &array, &capacity, i + 1, sizeof(int)));
+        assert_true(capacity > i);
+        ((int *)array)[i] = (int)i;
+    }
+    assert_int_equal(capacity, 1024);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(((int *)array)[i], i);
+    kdl_free(ctx, array);
+    kdl_context_release(ctx);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    counting_allocator allocator = {0};
+    kdl_context *ctx = counting_context_new(&allocator);
+    kdl__text text;
+    kdl__text_init(&text, ctx);
+    kdl__text_puts(&text, "abc");
+    kdl__text_add(&text, "defgh", 2);
+    kdl__text_repeat(&text, ' ', 3);
+    kdl__text_repeat(&text, '-', 0);
+    kdl__text_printf(&text, "%d|%s", 42, "x");
+    for (int i = 0; i < 100; i++)
+        kdl__text_printf(&text, "%d", i % 10);
+    assert_int_equal(text.length, 112);
+    char *taken = kdl__text_take(&text);
+    assert_int_equal(strlen(taken), 112);
+    assert_memory_equal(taken, "abcde   42|x0123456789012", 25);
+    kdl_free(ctx, taken);
+
+    taken = kdl__text_take(&text); /* taking leaves it empty and usable */
+    assert_string_equal(taken, "");
+    kdl_free(ctx, taken);
+    kdl__text_puts(&text, "unused");
+    kdl__text_free(&text);
+
+    char *copy = kdl__strndup(ctx, "hello", 4);
+    assert_string_equal(copy, "hell");
+    kdl_free(ctx, copy);
+    copy = kdl__asprintf(ctx, "%s-%05d", "n", 12);
+    assert_string_equal(copy, "n-00012");
+    kdl_free(ctx, copy);
+    counting_context_release(&allocator, ctx);
+}
+
+static kdl_status use_everything(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl__text text;
+    kdl__text_init(&text, ctx);
+    for (int i = 0; i < 50; i++)
+        kdl__text_printf(&text, "%d ", i);
+    char *taken = kdl__text_take(&text);
+    char *copy = kdl__strdup(ctx, "a copy");
+    char *printed = kdl__asprintf(ctx, "%100d", 1);
+    void *array = NULL;
+    size_t capacity = 0;
+    for (size_t n = 1; n < 100 && kdl__grow(ctx, &array, &capacity, n, 4); n++)
+        ;
+    bool whole = taken && copy && printed && capacity >= 99;
+    assert_int_equal(whole, kdl_error_status(ctx) == KDL_OK);
+    kdl_free(ctx, taken);
+    kdl_free(ctx, copy);
+    kdl_free(ctx, printed);
+    kdl_free(ctx, array);
+    return kdl_error_status(ctx);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    check_allocation_failures(use_everything, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_alloc),     cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_grow),      cmocka_unit_test(test_text),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
