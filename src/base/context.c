@@ -30,7 +30,7 @@ static bool read_options(const kdl_context_options *given, kdl_context_options *
     if (!options->allocator.reallocate != !options->allocator.deallocate)
         return false;
     if (!options->allocator.reallocate)
-        options->allocator = (kdl_allocator){malloc_reallocate, malloc_deallocate, NULL};
+        options->allocator = (kdl_allocator){ malloc_reallocate, malloc_deallocate, NULL };
     return options->threads >= 0;
 }
 

@@ -11,14 +11,14 @@ static const struct {
     size_t nbytes;
     bool floating_point;
 } dtypes[KDL_DTYPE_COUNT] = {
-    [KDL_F32] = {{"float32", "float", "f32"}, "Float", 4, true},
-    [KDL_F64] = {{"float64", "double", "f64"}, "Double", 8, true},
-    [KDL_F16] = {{"float16", "half", "f16"}, "Half", 2, true},
-    [KDL_BF16] = {{"bfloat16", NULL, "bf16"}, "BFloat16", 2, true},
-    [KDL_I64] = {{"int64", "long", "i64"}, "Long", 8, false},
-    [KDL_I32] = {{"int32", "int", "i32"}, "Int", 4, false},
-    [KDL_U8] = {{"uint8", NULL, "u8"}, "Byte", 1, false},
-    [KDL_BOOL] = {{"bool", NULL, NULL}, "Bool", 1, false},
+    [KDL_F32] = { { "float32", "float", "f32" }, "Float", 4, true },
+    [KDL_F64] = { { "float64", "double", "f64" }, "Double", 8, true },
+    [KDL_F16] = { { "float16", "half", "f16" }, "Half", 2, true },
+    [KDL_BF16] = { { "bfloat16", NULL, "bf16" }, "BFloat16", 2, true },
+    [KDL_I64] = { { "int64", "long", "i64" }, "Long", 8, false },
+    [KDL_I32] = { { "int32", "int", "i32" }, "Int", 4, false },
+    [KDL_U8] = { { "uint8", NULL, "u8" }, "Byte", 1, false },
+    [KDL_BOOL] = { { "bool", NULL, NULL }, "Bool", 1, false },
 };
 
 static bool known(kdl_dtype dtype)

@@ -7,7 +7,7 @@
 
 void kdl__text_init(kdl__text *text, kdl_context *ctx)
 {
-    *text = (kdl__text){.ctx = ctx};
+    *text = (kdl__text){ .ctx = ctx };
 }
 
 /* Makes room for `nbytes` more and the final NUL. */

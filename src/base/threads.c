@@ -6,9 +6,6 @@
  * After fork() the child has none of them. A counter that only the child's fork handler advances
  * tells a pool that its threads are gone; the child then forgets the pool and starts another.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_getaffinity */
-#endif
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -150,7 +147,7 @@ static int start_workers(kdl_context *ctx, struct kdl__pool *pool, int wanted)
         worker *self = kdl__alloc_quiet(ctx, 1, sizeof *self);
         if (!self)
             break;
-        *self = (worker){.next = pool->workers, .pool = pool, .index = pool->started + 1};
+        *self = (worker){ .next = pool->workers, .pool = pool, .index = pool->started + 1 };
         if (!start_thread(self)) {
             kdl_free(ctx, self);
             break;
@@ -236,7 +233,7 @@ static kdl_status run_in_pool(struct kdl__pool *pool, job *work)
 
 kdl_status kdl__parallel(kdl_context *ctx, size_t tasks, kdl__task *task, void *user_data)
 {
-    job work = {.task = task, .user_data = user_data, .tasks = tasks};
+    job work = { .task = task, .user_data = user_data, .tasks = tasks };
     atomic_init(&work.next, 0);
     if (ctx->threads > 1 && tasks > 1 && !in_task) {
         struct kdl__pool *pool = get_pool(ctx);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tests' allocator. */
-#include "counting_allocator.h"
+#include "support/counting_allocator.h"
 
-#include "unit.h"
+#include "support/unit.h"
 
 static void *counting_reallocate(void *user_data, void *pointer, size_t nbytes)
 {
@@ -28,7 +28,7 @@ static void counting_deallocate(void *user_data, void *pointer)
 kdl_context *counting_context_new(counting_allocator *allocator)
 {
     kdl_context_options options = KDL_CONTEXT_DEFAULTS;
-    options.allocator = (kdl_allocator){counting_reallocate, counting_deallocate, allocator};
+    options.allocator = (kdl_allocator){ counting_reallocate, counting_deallocate, allocator };
     return kdl_context_new(&options);
 }
 
@@ -42,7 +42,7 @@ void counting_context_release(counting_allocator *allocator, kdl_context *ctx)
 static bool run_failing(kdl_status (*body)(kdl_context *ctx, void *body_data), void *body_data,
                         long fail_from, bool fail_on)
 {
-    counting_allocator allocator = {.fail_from = fail_from, .fail_on = fail_on};
+    counting_allocator allocator = { .fail_from = fail_from, .fail_on = fail_on };
     kdl_context *ctx = counting_context_new(&allocator);
     if (!ctx) {
         assert_int_equal(fail_from, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context: options, references, the kept error, warnings, slots. */
 #include "base/base.h"
-#include "counting_allocator.h"
-#include "unit.h"
+#include "support/counting_allocator.h"
+#include "support/unit.h"
 
 static void test_options(void **state)
 {
@@ -30,7 +30,7 @@ static void test_options(void **state)
     options = (kdl_context_options)KDL_CONTEXT_DEFAULTS;
     options.threads = -1;
     assert_null(kdl_context_new(&options));
-    counting_allocator allocator = {0};
+    counting_allocator allocator = { 0 };
     options = (kdl_context_options)KDL_CONTEXT_DEFAULTS;
     options.allocator.user_data = &allocator; /* without functions: the default ones */
     ctx = kdl_context_new(&options);
@@ -43,7 +43,7 @@ static void test_options(void **state)
 static void test_references(void **state)
 {
     (void)state;
-    counting_allocator allocator = {0};
+    counting_allocator allocator = { 0 };
     kdl_context *ctx = counting_context_new(&allocator);
     assert_ptr_equal(kdl_context_retain(ctx), ctx);
     kdl_context_release(ctx);
@@ -82,7 +82,7 @@ static void test_long_message(void **state)
     char text[2000];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    counting_allocator allocator = {0};
+    counting_allocator allocator = { 0 };
     kdl_context *ctx = counting_context_new(&allocator);
     for (size_t length = 509; length <= 514; length++) {
         kdl__fail(ctx, KDL_ERROR_RUNTIME, "%.*s", (int)length, text);
@@ -113,7 +113,7 @@ static void test_warnings(void **state)
     char kept[2000] = "", text[1500];
     memset(text, 'w', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    counting_allocator allocator = {0};
+    counting_allocator allocator = { 0 };
     kdl_context *ctx = counting_context_new(&allocator);
     kdl__warn(ctx, "dropped");
     kdl_set_warning_callback(ctx, keep_message, kept);
@@ -158,9 +158,12 @@ static void test_slots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),       cmocka_unit_test(test_references),
-        cmocka_unit_test(test_first_error_is_kept), cmocka_unit_test(test_long_message),
-        cmocka_unit_test(test_warnings),      cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_first_error_is_kept),
+        cmocka_unit_test(test_long_message),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_slots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of element types. */
 #include "kindling/dtype.h"
-#include "unit.h"
+#include "support/unit.h"
 
 static const struct {
     kdl_dtype dtype;
@@ -9,10 +9,10 @@ static const struct {
     size_t nbytes;
     bool floating_point;
 } expected[] = {
-    {KDL_F32, "float32", "Float", 4, true},  {KDL_F64, "float64", "Double", 8, true},
-    {KDL_F16, "float16", "Half", 2, true},   {KDL_BF16, "bfloat16", "BFloat16", 2, true},
-    {KDL_I64, "int64", "Long", 8, false},    {KDL_I32, "int32", "Int", 4, false},
-    {KDL_U8, "uint8", "Byte", 1, false},     {KDL_BOOL, "bool", "Bool", 1, false},
+    { KDL_F32, "float32", "Float", 4, true }, { KDL_F64, "float64", "Double", 8, true },
+    { KDL_F16, "float16", "Half", 2, true },  { KDL_BF16, "bfloat16", "BFloat16", 2, true },
+    { KDL_I64, "int64", "Long", 8, false },   { KDL_I32, "int32", "Int", 4, false },
+    { KDL_U8, "uint8", "Byte", 1, false },    { KDL_BOOL, "bool", "Bool", 1, false },
 };
 
 static void test_table(void **state)
@@ -42,13 +42,16 @@ static void test_parse(void **state)
         const char *name;
         kdl_dtype dtype;
     } good[] = {
-        {"float", KDL_F32},   {"f32", KDL_F32},           {"torch.float32", KDL_F32},
-        {"double", KDL_F64},  {"f64", KDL_F64},           {"torch.half", KDL_F16},
-        {"f16", KDL_F16},     {"torch.bfloat16", KDL_BF16}, {"bf16", KDL_BF16},
-        {"long", KDL_I64},    {"i64", KDL_I64},           {"int", KDL_I32},
-        {"i32", KDL_I32},     {"u8", KDL_U8},             {"torch.bool", KDL_BOOL},
+        { "float", KDL_F32 },         { "f32", KDL_F32 },
+        { "torch.float32", KDL_F32 }, { "double", KDL_F64 },
+        { "f64", KDL_F64 },           { "torch.half", KDL_F16 },
+        { "f16", KDL_F16 },           { "torch.bfloat16", KDL_BF16 },
+        { "bf16", KDL_BF16 },         { "long", KDL_I64 },
+        { "i64", KDL_I64 },           { "int", KDL_I32 },
+        { "i32", KDL_I32 },           { "u8", KDL_U8 },
+        { "torch.bool", KDL_BOOL },
     };
-    static const char *const bad[] = {"", "torch.", "float3", "float322", "F32", " f32", "int16"};
+    static const char *const bad[] = { "", "torch.", "float3", "float322", "F32", " f32", "int16" };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         kdl_dtype dtype = KDL_DTYPE_COUNT;
         assert_true(kdl_dtype_parse(good[i].name, &dtype));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Allocation, its failures, and the growing string. */
 #include "base/base.h"
-#include "counting_allocator.h"
-#include "unit.h"
+#include "support/counting_allocator.h"
+#include "support/unit.h"
 
 static void test_alloc(void **state)
 {
     (void)state;
-    counting_allocator allocator = {0};
+    counting_allocator allocator = { 0 };
     kdl_context *ctx = counting_context_new(&allocator);
     unsigned char *block = kdl__alloc_zeroed(ctx, 100, 3);
     for (int i = 0; i < 300; i++)
@@ -75,7 +75,7 @@ static void test_grow(void **state)
 static void test_text(void **state)
 {
     (void)state;
-    counting_allocator allocator = {0};
+    counting_allocator allocator = { 0 };
     kdl_context *ctx = counting_context_new(&allocator);
     kdl__text text;
     kdl__text_init(&text, ctx);
@@ -139,8 +139,10 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),     cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_grow),      cmocka_unit_test(test_text),
+        cmocka_unit_test(test_alloc),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_text),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
