@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Creating tensors (torch.zeros, ...) and writing them in place (Tensor.fill_, Tensor.normal_, ...).
+ *
+ * Optional arguments are given by name: kdl_rand(ctx, KDL_SHAPE(3, 5), .dtype = KDL_F64). In a
+ * deferred context (plan.h) nothing is computed: the operation is recorded on its tensor.
+ *
+ * Creating functions give one reference, NULL on failure. Writing functions return a status.
+ */
+#ifndef KINDLING_OPS_H
+#define KINDLING_OPS_H
+
+#include "kindling/options.h"
+#include "kindling/random.h"
+#include "kindling/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Options of the creating functions; start from KDL_TENSOR_DEFAULTS. */
+typedef struct kdl_tensor_options {
+    size_t nbytes;            /**< sizeof(kdl_tensor_options), for the ABI */
+    kdl_dtype dtype;          /**< default KDL_F32 (randint, randperm, arange: KDL_I64) */
+    bool requires_grad;       /**< default false */
+    kdl_generator *generator; /**< for random ones; default NULL: the context's (borrowed) */
+} kdl_tensor_options;
+
+#define KDL_TENSOR_DEFAULTS { sizeof(kdl_tensor_options), KDL_F32, false, NULL }
+#define KDL_TENSOR_INT_DEFAULTS { sizeof(kdl_tensor_options), KDL_I64, false, NULL }
+
+#define KDL__CREATE(named, function, ...)                                                          \
+    KDL__WITH(kdl_tensor_options, KDL_TENSOR_DEFAULTS, named, function, __VA_ARGS__)
+#define KDL__CREATE_INT(named, function, ...)                                                      \
+    KDL__WITH(kdl_tensor_options, KDL_TENSOR_INT_DEFAULTS, named, function, __VA_ARGS__)
+
+/** torch.empty(shape). Deferred: zeros. */
+#define kdl_empty(ctx, shape, ...) KDL__CREATE((__VA_ARGS__), kdl_empty_with, ctx, shape)
+/** torch.zeros(shape). */
+#define kdl_zeros(ctx, shape, ...) KDL__CREATE((__VA_ARGS__), kdl_zeros_with, ctx, shape)
+/** torch.ones(shape). */
+#define kdl_ones(ctx, shape, ...) KDL__CREATE((__VA_ARGS__), kdl_ones_with, ctx, shape)
+/** torch.full(shape, value), but of dtype f32 unless another is given. */
+#define kdl_full(ctx, shape, value, ...)                                                           \
+    KDL__CREATE((__VA_ARGS__), kdl_full_with, ctx, shape, value)
+/** torch.eye(n, m). */
+#define kdl_eye(ctx, n, m, ...) KDL__CREATE((__VA_ARGS__), kdl_eye_with, ctx, n, m)
+/** torch.arange(start, end, step) of int64 unless a dtype is given. */
+#define kdl_arange(ctx, start, end, step, ...)                                                     \
+    KDL__CREATE_INT((__VA_ARGS__), kdl_arange_with, ctx, start, end, step)
+/** torch.linspace(start, end, steps). */
+#define kdl_linspace(ctx, start, end, steps, ...)                                                  \
+    KDL__CREATE((__VA_ARGS__), kdl_linspace_with, ctx, start, end, steps)
+/** torch.rand(shape): uniform on [0, 1). */
+#define kdl_rand(ctx, shape, ...) KDL__CREATE((__VA_ARGS__), kdl_rand_with, ctx, shape)
+/** torch.randn(shape): normal with mean 0 and standard deviation 1. */
+#define kdl_randn(ctx, shape, ...) KDL__CREATE((__VA_ARGS__), kdl_randn_with, ctx, shape)
+/** torch.randint(low, high, shape): integers in [low, high), int64 unless a dtype is given. */
+#define kdl_randint(ctx, low, high, shape, ...)                                                    \
+    KDL__CREATE_INT((__VA_ARGS__), kdl_randint_with, ctx, low, high, shape)
+/** torch.randperm(n): int64 unless a dtype is given. */
+#define kdl_randperm(ctx, n, ...) KDL__CREATE_INT((__VA_ARGS__), kdl_randperm_with, ctx, n)
+
+KDL_API kdl_tensor *kdl_empty_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_zeros_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_ones_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_full_with(kdl_context *ctx, kdl_shape shape, double value,
+                                  const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_eye_with(kdl_context *ctx, int64_t n, int64_t m,
+                                 const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_arange_with(kdl_context *ctx, double start, double end, double step,
+                                    const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_linspace_with(kdl_context *ctx, double start, double end, int64_t steps,
+                                      const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_rand_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_randn_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_randint_with(kdl_context *ctx, int64_t low, int64_t high, kdl_shape shape,
+                                     const kdl_tensor_options *);
+KDL_API kdl_tensor *kdl_randperm_with(kdl_context *ctx, int64_t n, const kdl_tensor_options *);
+
+/** torch.empty_like, zeros_like, ones_like, full_like, rand_like, randn_like: the tensor's dtype and sizes, row-major. */
+KDL_API kdl_tensor *kdl_empty_like(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_zeros_like(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_ones_like(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_full_like(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_rand_like(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_randn_like(kdl_tensor *tensor);
+
+/** torch.tensor(data): copies numel elements of `dtype`, row-major, from `data`. In memory at once. */
+KDL_API kdl_tensor *kdl_tensor_from_data(kdl_context *ctx, kdl_dtype dtype, kdl_shape shape,
+                                         const void *data);
+
+/** Tensor.clone(): row-major, the same values. Recorded values are shared, not computed. */
+KDL_API kdl_tensor *kdl_clone(kdl_tensor *tensor);
+/** Tensor.contiguous(): the tensor itself (retained) when it is contiguous, else a clone. */
+KDL_API kdl_tensor *kdl_contiguous(kdl_tensor *tensor);
+/** Tensor.reshape(shape): a view where that is possible, else a view of a clone. */
+KDL_API kdl_tensor *kdl_reshape(kdl_tensor *tensor, kdl_shape shape);
+/** Tensor.to(dtype): the tensor itself (retained) when it has that dtype, else a converted clone. */
+KDL_API kdl_tensor *kdl_to(kdl_tensor *tensor, kdl_dtype dtype);
+
+/* ---- in place ---------------------------------------------------------------------------- */
+
+KDL_API kdl_status kdl_zero_(kdl_tensor *tensor);
+/** Tensor.fill_(value): converted to the dtype as PyTorch does. */
+KDL_API kdl_status kdl_fill_(kdl_tensor *tensor, double value);
+/** Tensor.fill_ with an integer that a double cannot hold. */
+KDL_API kdl_status kdl_fill_int_(kdl_tensor *tensor, int64_t value);
+/** Tensor.mul_(value), by a Python number. */
+KDL_API kdl_status kdl_mul_(kdl_tensor *tensor, double value);
+/** Tensor.copy_(source): broadcast and converted; the source's values of this moment. */
+KDL_API kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source);
+
+/** Tensor.item(): of a tensor with one element (RuntimeError otherwise); 0 on failure. */
+KDL_API double kdl_tensor_item(kdl_tensor *tensor);
+/** Element access by ndim indices, as tensor[i, j].item() and tensor[i, j] = value. */
+KDL_API double kdl_tensor_get(kdl_tensor *tensor, const int64_t *index);
+KDL_API kdl_status kdl_tensor_set(kdl_tensor *tensor, const int64_t *index, double value);
+
+/* ---- in place, random: `.generator =` as an option; default the context's ----------------- */
+
+/** Options of the random functions; start from KDL_RANDOM_DEFAULTS. */
+typedef struct kdl_random_options {
+    size_t nbytes;            /**< sizeof(kdl_random_options), for the ABI */
+    kdl_generator *generator; /**< default NULL: the context's (borrowed) */
+} kdl_random_options;
+
+#define KDL_RANDOM_DEFAULTS { sizeof(kdl_random_options), NULL }
+#define KDL__RANDOM_OP(named, function, ...)                                                       \
+    KDL__WITH(kdl_random_options, KDL_RANDOM_DEFAULTS, named, function, __VA_ARGS__)
+
+/** Tensor.uniform_(from, to): U[from, to). */
+#define kdl_uniform_(tensor, from, to, ...)                                                        \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_uniform_with_, tensor, from, to)
+/** Tensor.normal_(mean, std). */
+#define kdl_normal_(tensor, mean, std, ...)                                                        \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_normal_with_, tensor, mean, std)
+/** Tensor.log_normal_(mean, std): of the underlying normal. */
+#define kdl_log_normal_(tensor, mean, std, ...)                                                    \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_log_normal_with_, tensor, mean, std)
+/** Tensor.exponential_(lambd). */
+#define kdl_exponential_(tensor, lambd, ...)                                                       \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_exponential_with_, tensor, lambd)
+/** Tensor.cauchy_(median, sigma). */
+#define kdl_cauchy_(tensor, median, sigma, ...)                                                    \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_cauchy_with_, tensor, median, sigma)
+/** Tensor.geometric_(p). */
+#define kdl_geometric_(tensor, p, ...)                                                             \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_geometric_with_, tensor, p)
+/** Tensor.bernoulli_(p). */
+#define kdl_bernoulli_(tensor, p, ...)                                                             \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_bernoulli_with_, tensor, p)
+/** Tensor.random_(): over the dtype's whole range. */
+#define kdl_random_(tensor, ...) KDL__RANDOM_OP((__VA_ARGS__), kdl_random_with_, tensor)
+/** Tensor.random_(from, to): integers in [from, to). */
+#define kdl_random_range_(tensor, from, to, ...)                                                   \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_random_range_with_, tensor, from, to)
+
+KDL_API kdl_status kdl_uniform_with_(kdl_tensor *, double from, double to,
+                                     const kdl_random_options *);
+KDL_API kdl_status kdl_normal_with_(kdl_tensor *, double mean, double std,
+                                    const kdl_random_options *);
+KDL_API kdl_status kdl_log_normal_with_(kdl_tensor *, double mean, double std,
+                                        const kdl_random_options *);
+KDL_API kdl_status kdl_exponential_with_(kdl_tensor *, double lambd, const kdl_random_options *);
+KDL_API kdl_status kdl_cauchy_with_(kdl_tensor *, double median, double sigma,
+                                    const kdl_random_options *);
+KDL_API kdl_status kdl_geometric_with_(kdl_tensor *, double p, const kdl_random_options *);
+KDL_API kdl_status kdl_bernoulli_with_(kdl_tensor *, double p, const kdl_random_options *);
+KDL_API kdl_status kdl_random_with_(kdl_tensor *, const kdl_random_options *);
+KDL_API kdl_status kdl_random_range_with_(kdl_tensor *, int64_t from, int64_t to,
+                                          const kdl_random_options *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan: what is done to a storage's elements, recorded or run at once.
+ *
+ * Every function that writes a tensor makes one kdl__op and hands it to kdl__op_apply(). On a
+ * storage in memory the op runs; on a deferred one it is appended to the storage's history. Both
+ * ways end in the same class->range() call, which computes any range of the op's elements.
+ */
+#ifndef KDL_SRC_PLAN_OP_H
+#define KDL_SRC_PLAN_OP_H
+
+#include "random/fill.h"
+
+/* The elements of a storage that a view covers. */
+typedef struct kdl__region {
+    int64_t offset;
+    int64_t numel;
+    int ndim;
+    int64_t sizes[KDL_MAX_DIMS];
+    int64_t strides[KDL_MAX_DIMS];
+} kdl__region;
+
+typedef struct kdl__node kdl__node;
+
+/*
+ * The values of a view at one moment: a history that never changes any more, or memory. `node`
+ * (retained) and `storage` (retained) are both NULL for zeros.
+ */
+typedef struct kdl__values {
+    kdl_dtype dtype;
+    kdl__node *node;
+    kdl__storage *storage;
+    kdl__region region;
+} kdl__values;
+
+/* What a thread computes with. Only `ctx`'s allocator may be used, through the quiet functions. */
+typedef struct kdl__worker {
+    kdl_context *ctx;
+    kdl__cursor cursor;
+    bool parallel; /* whether kdl__parallel(ctx, ...) may be called: not from inside a task */
+} kdl__worker;
+
+void kdl__worker_init(kdl__worker *worker, kdl_context *ctx, bool parallel);
+void kdl__worker_free(kdl__worker *worker);
+
+typedef struct kdl__op kdl__op;
+
+enum {
+    /* The new values depend on the previous ones: `values` holds them on entry to range(). */
+    KDL__OP_READS = 1,
+    /* Elements are counted by descending stride (as random fills visit them), not row-major. */
+    KDL__OP_STREAM_ORDER = 2
+};
+
+#define KDL__OP_NUMBERS 4
+#define KDL__OP_INTEGERS 4
+/* draws(): the number depends on the data; prepare() tells it. */
+#define KDL__DRAWS_UNKNOWN UINT64_MAX
+
+/* A kind of op. Classes are static tables; a recipe names them. */
+typedef struct kdl__op_class {
+    const char *name;
+    unsigned flags;
+    /* Names of the op's arguments in a recipe, in the order of number[] and integer[]. */
+    const char *number_names[KDL__OP_NUMBERS];
+    const char *integer_names[KDL__OP_INTEGERS];
+    /* How many draws the op consumes; NULL: none. */
+    uint64_t (*draws)(const kdl__op *op);
+    /*
+     * What range() needs of the op as a whole (from kdl__alloc_quiet, freed with kdl_free), and
+     * for an unknown number of draws how many they were. NULL when ranges stand for themselves.
+     */
+    kdl_status (*prepare)(const kdl__op *op, kdl__worker *worker, void **whole, uint64_t *draws);
+    /* Elements [first, first + count), contiguous, of op->dtype. Records no error. */
+    kdl_status (*range)(const kdl__op *op, const void *whole, kdl__worker *worker, uint64_t first,
+                        uint64_t count, void *values);
+} kdl__op_class;
+
+struct kdl__op {
+    const kdl__op_class *class;
+    kdl_dtype dtype;
+    double number[KDL__OP_NUMBERS];
+    int64_t integer[KDL__OP_INTEGERS];
+    kdl__position at;     /* where its draws begin; owned; no segment when it draws nothing */
+    kdl__spare spare;     /* the spare normal that it starts from; owned */
+    kdl__values source;   /* for copies; owned */
+    kdl__region region;   /* set by kdl__op_apply() */
+};
+
+/* Frees what the op owns, not the op. */
+void kdl__op_free(kdl__op *op);
+
+/* The absolute position of the op's first draw; its segment must be resolved. */
+static inline uint64_t kdl__op_start(const kdl__op *op)
+{
+    return op->at.segment->start + op->at.offset;
+}
+
+/*
+ * Does `op` to the elements of `tensor`: at once, or by recording it. Sets dtype and region, takes
+ * the draws (and the spare) from `generator`, which is NULL for ops that draw nothing. The op's
+ * owned parts are consumed, also on failure. Errors are recorded at `place`.
+ */
+kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
+                         const char *place);
+
+/* A storage for `numel` elements: deferred when the context is, else uninitialised memory. */
+kdl__storage *kdl__storage_new_empty(kdl_context *ctx, kdl_dtype dtype, int64_t numel);
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+void kdl__region_of(const kdl_tensor *tensor, kdl__region *region);
+bool kdl__region_is_contiguous(const kdl__region *region);
+
+/*
+ * The values of `tensor` now. With `copy`, memory is copied, so that later writes do not show;
+ * without, a tensor in memory is referred to. Histories are shared either way.
+ */
+kdl_status kdl__values_of(kdl_tensor *tensor, bool copy, kdl__values *values);
+void kdl__values_free(kdl__values *values);
+
+/*
+ * Resolves segments and computes whole-tensor parts that the values need, so that
+ * kdl__values_range() can then be called from several threads. One thread at a time.
+ */
+kdl_status kdl__values_prepare(const kdl__values *values, kdl__worker *worker);
+/* Drops what kdl__values_prepare() computed for whole tensors. */
+void kdl__values_drop(const kdl__values *values);
+
+/* Elements [first, first + count), row-major, contiguous, into `out`. */
+kdl_status kdl__values_range(const kdl__values *values, kdl__worker *worker, uint64_t first,
+                             uint64_t count, void *out);
+
+/* ---- histories --------------------------------------------------------------------------- */
+
+/* One op on top of `previous` (retained; NULL: zeros). Immutable but for the prepared part. */
+struct kdl__node {
+    atomic_long references;
+    kdl_context *ctx; /* borrowed */
+    kdl__node *previous;
+    kdl__op op;
+    int copy_depth; /* how deep values nest through copies */
+    bool prepared;
+    void *whole;
+    uint64_t draws;
+};
+
+kdl__node *kdl__node_new(kdl_context *ctx, kdl__node *previous, const kdl__op *op);
+kdl__node *kdl__node_retain(kdl__node *node);
+void kdl__node_release(kdl__node *node);
+
+extern const kdl__deferred kdl__deferred_by_history;
+
+/* ---- the classes that plan itself knows; others stand where their functions are --------- */
+
+extern const kdl__op_class kdl__op_constant; /* number[0] = value, or integer[0] for integers */
+extern const kdl__op_class kdl__op_copy;     /* from `source`, converted */
+
+#endif
