@@ -26,6 +26,8 @@ if(support_sources)
     add_library(kindling_test_support STATIC ${support_sources})
     kindling_private_flags(kindling_test_support)
     target_include_directories(kindling_test_support PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    target_compile_definitions(kindling_test_support PRIVATE
+        KDL_TEST_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
     target_link_libraries(kindling_test_support PRIVATE kindling_static PkgConfig::CMOCKA)
 endif()
 foreach(source IN LISTS test_sources)
