@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the comparisons with a live PyTorch share: the program, the library, the record of results.
+
+`./dev test oracle` sets the environment: KINDLING (the program), KINDLING_LIBRARY (the shared
+library), KINDLING_RESULTS (a file that gets one line a test: passed, failed or skipped, and its
+name).
+"""
+
+import ctypes
+import os
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "release"
+
+
+@pytest.fixture(scope="session")
+def kindling():
+    """The path of the program."""
+    return os.environ.get("KINDLING", str(BUILD / "kindling"))
+
+
+@pytest.fixture(scope="session")
+def library():
+    """The shared library, through ctypes."""
+    return ctypes.CDLL(os.environ.get("KINDLING_LIBRARY", str(BUILD / "libkindling.so")))
+
+
+def pytest_runtest_logreport(report):
+    """Records a test once: when it ran, or when it failed or was skipped before or after that."""
+    path = os.environ.get("KINDLING_RESULTS")
+    if path and (report.when == "call" or report.outcome != "passed"):
+        with open(path, "a", encoding="utf-8") as results:
+            print(report.outcome, report.nodeid.removeprefix("tests/"), file=results)
