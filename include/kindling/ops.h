@@ -26,8 +26,14 @@ typedef struct kdl_tensor_options {
     kdl_generator *generator; /**< for random ones; default NULL: the context's (borrowed) */
 } kdl_tensor_options;
 
-#define KDL_TENSOR_DEFAULTS { sizeof(kdl_tensor_options), KDL_F32, false, NULL }
-#define KDL_TENSOR_INT_DEFAULTS { sizeof(kdl_tensor_options), KDL_I64, false, NULL }
+#define KDL_TENSOR_DEFAULTS                                                                        \
+    {                                                                                              \
+        sizeof(kdl_tensor_options), KDL_F32, false, NULL                                           \
+    }
+#define KDL_TENSOR_INT_DEFAULTS                                                                    \
+    {                                                                                              \
+        sizeof(kdl_tensor_options), KDL_I64, false, NULL                                           \
+    }
 
 #define KDL__CREATE(named, function, ...)                                                          \
     KDL__WITH(kdl_tensor_options, KDL_TENSOR_DEFAULTS, named, function, __VA_ARGS__)
@@ -125,7 +131,10 @@ typedef struct kdl_random_options {
     kdl_generator *generator; /**< default NULL: the context's (borrowed) */
 } kdl_random_options;
 
-#define KDL_RANDOM_DEFAULTS { sizeof(kdl_random_options), NULL }
+#define KDL_RANDOM_DEFAULTS                                                                        \
+    {                                                                                              \
+        sizeof(kdl_random_options), NULL                                                           \
+    }
 #define KDL__RANDOM_OP(named, function, ...)                                                       \
     KDL__WITH(kdl_random_options, KDL_RANDOM_DEFAULTS, named, function, __VA_ARGS__)
 
@@ -145,11 +154,9 @@ typedef struct kdl_random_options {
 #define kdl_cauchy_(tensor, median, sigma, ...)                                                    \
     KDL__RANDOM_OP((__VA_ARGS__), kdl_cauchy_with_, tensor, median, sigma)
 /** Tensor.geometric_(p). */
-#define kdl_geometric_(tensor, p, ...)                                                             \
-    KDL__RANDOM_OP((__VA_ARGS__), kdl_geometric_with_, tensor, p)
+#define kdl_geometric_(tensor, p, ...) KDL__RANDOM_OP((__VA_ARGS__), kdl_geometric_with_, tensor, p)
 /** Tensor.bernoulli_(p). */
-#define kdl_bernoulli_(tensor, p, ...)                                                             \
-    KDL__RANDOM_OP((__VA_ARGS__), kdl_bernoulli_with_, tensor, p)
+#define kdl_bernoulli_(tensor, p, ...) KDL__RANDOM_OP((__VA_ARGS__), kdl_bernoulli_with_, tensor, p)
 /** Tensor.random_(): over the dtype's whole range. */
 #define kdl_random_(tensor, ...) KDL__RANDOM_OP((__VA_ARGS__), kdl_random_with_, tensor)
 /** Tensor.random_(from, to): integers in [from, to). */

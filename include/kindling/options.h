@@ -11,12 +11,11 @@
 #define KINDLING_OPTIONS_H
 
 /* Applies up to 16 arguments of the form `.name = value` to the struct `o`; none is fine too. */
-#define KDL__SET(o, ...)                                                                           \
-    KDL__SET_(o, __VA_ARGS__, , , , , , , , , , , , , , , , , )
+#define KDL__SET(o, ...) KDL__SET_(o, __VA_ARGS__, , , , , , , , , , , , , , , , , )
 #define KDL__SET_(o, a, b, c, d, e, f, g, h, i, j, k, l, m, n, p, q, ...)                          \
     (void)(o a), (void)(o b), (void)(o c), (void)(o d), (void)(o e), (void)(o f), (void)(o g),     \
-        (void)(o h), (void)(o i), (void)(o j), (void)(o k), (void)(o l), (void)(o m),              \
-        (void)(o n), (void)(o p), (void)(o q)
+        (void)(o h), (void)(o i), (void)(o j), (void)(o k), (void)(o l), (void)(o m), (void)(o n), \
+        (void)(o p), (void)(o q)
 
 /* Calls function(arguments..., &options): KDL__WITH(type, defaults, (named...), function, ...). */
 #define KDL__WITH(type, defaults, named, function, ...)                                            \

@@ -32,8 +32,7 @@ KDL_API kdl_status kdl_materialize(kdl_tensor *tensor);
  * Elements [first, first + count) of the tensor, row-major, into `values` (count elements of its
  * dtype), without materialising it. IndexError when the range is not within the tensor.
  */
-KDL_API kdl_status kdl_tensor_read(kdl_tensor *tensor, int64_t first, int64_t count,
-                                   void *values);
+KDL_API kdl_status kdl_tensor_read(kdl_tensor *tensor, int64_t first, int64_t count, void *values);
 
 typedef struct kdl_plan kdl_plan;
 

@@ -81,10 +81,10 @@ struct kdl__op {
     kdl_dtype dtype;
     double number[KDL__OP_NUMBERS];
     int64_t integer[KDL__OP_INTEGERS];
-    kdl__position at;     /* where its draws begin; owned; no segment when it draws nothing */
-    kdl__spare spare;     /* the spare normal that it starts from; owned */
-    kdl__values source;   /* for copies; owned */
-    kdl__region region;   /* set by kdl__op_apply() */
+    kdl__position at;   /* where its draws begin; owned; no segment when it draws nothing */
+    kdl__spare spare;   /* the spare normal that it starts from; owned */
+    kdl__values source; /* for copies; owned */
+    kdl__region region; /* set by kdl__op_apply() */
 };
 
 /* Frees what the op owns, not the op. */

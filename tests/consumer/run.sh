@@ -33,7 +33,7 @@ expected="$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --modversion kindling) t
 echo '-- each public header alone'
 for header in "$prefix"/include/kindling/*.h; do
     name=kindling/$(basename "$header")
-    echo "#include <$name>" >"$work/header.c"
+    printf '#include <%s>\nextern int a_declaration;\n' "$name" >"$work/header.c"
     "$cc" -std=c17 "${strict[@]}" -I"$prefix/include" -fsyntax-only "$work/header.c"
     "$cxx" -std=c++17 -x c++ "${strict[@]}" -I"$prefix/include" -fsyntax-only "$work/header.c"
     echo "ok: $name"

@@ -101,7 +101,7 @@ static void test_golden_conversions(void **state)
         _Alignas(8) unsigned char in[1024], expected[1024], out[1024];
         assert_int_equal(sscanf(line, "%7s %7s %2047s %2047s", from_name, to_name, in_hex, out_hex),
                          4);
-        kdl_dtype from, to;
+        kdl_dtype from = KDL_F32, to = KDL_F32;
         assert_true(kdl_dtype_parse(from_name, &from) && kdl_dtype_parse(to_name, &to));
         size_t n = golden_hex(in_hex, in, sizeof in) / kdl_dtype_nbytes(from);
         size_t nbytes = golden_hex(out_hex, expected, sizeof expected);
