@@ -28,6 +28,7 @@ apt_install() {
 
 install_missing() {
     [ ${#missing[@]} -gt 0 ] || return 0
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
     command -v apt-get >/dev/null ||
         die "missing: ${missing[*]} (Debian's names); please install them, then try again"
     say "installing ${missing[*]}"
