@@ -117,10 +117,7 @@ KDL_API kdl_status kdl_mul_(kdl_tensor *tensor, double value);
 /** Tensor.copy_(source): broadcast and converted; the source's values of this moment. */
 KDL_API kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source);
 
-/** Tensor.item(): of a tensor with one element (RuntimeError otherwise); 0 on failure. */
-KDL_API double kdl_tensor_item(kdl_tensor *tensor);
-/** Element access by ndim indices, as tensor[i, j].item() and tensor[i, j] = value. */
-KDL_API double kdl_tensor_get(kdl_tensor *tensor, const int64_t *index);
+/** tensor[i, j] = value, by ndim indices. */
 KDL_API kdl_status kdl_tensor_set(kdl_tensor *tensor, const int64_t *index, double value);
 
 /* ---- in place, random: `.generator =` as an option; default the context's ----------------- */

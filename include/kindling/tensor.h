@@ -4,6 +4,9 @@
  *
  * Functions that give a tensor give the caller one reference (release it); arguments are borrowed.
  * Sizes and indices count elements. A dimension argument may be negative, counting from the end.
+ *
+ * Functions that can fail take a NULL tensor, which a failed call before them gave, and fail too,
+ * so that calls may be nested. The properties of a tensor are asked of a tensor only.
  */
 #ifndef KINDLING_TENSOR_H
 #define KINDLING_TENSOR_H
@@ -47,17 +50,23 @@ KDL_API void kdl_tensor_release(kdl_tensor *tensor);
 /** The context that the tensor belongs to (borrowed). */
 KDL_API kdl_context *kdl_tensor_context(const kdl_tensor *tensor);
 
+/** Tensor.dtype. */
 KDL_API kdl_dtype kdl_tensor_dtype(const kdl_tensor *tensor);
+/** Tensor.dim(): the number of dimensions, 0 for a scalar. */
 KDL_API int kdl_tensor_ndim(const kdl_tensor *tensor);
-/** Sizes and strides, ndim of each, in elements (owned by the tensor). */
+/** Tensor.shape: ndim sizes, in elements (owned by the tensor). */
 KDL_API const int64_t *kdl_tensor_sizes(const kdl_tensor *tensor);
+/** Tensor.stride(): ndim strides, in elements (owned by the tensor). */
 KDL_API const int64_t *kdl_tensor_strides(const kdl_tensor *tensor);
+/** Tensor.shape, by value. */
 KDL_API kdl_shape kdl_tensor_shape(const kdl_tensor *tensor);
-/** One size; IndexError (and -1) for a dimension that is not there. */
+/** Tensor.size(dim); IndexError (and -1) for a dimension that is not there. */
 KDL_API int64_t kdl_tensor_size(const kdl_tensor *tensor, int dim);
+/** Tensor.numel(): the number of elements, 1 for a scalar. */
 KDL_API int64_t kdl_tensor_numel(const kdl_tensor *tensor);
-/** numel times the element size. */
+/** Tensor.nbytes: numel times the element's bytes. */
 KDL_API size_t kdl_tensor_nbytes(const kdl_tensor *tensor);
+/** Tensor.storage_offset(): where the first element lies in the storage, in elements. */
 KDL_API int64_t kdl_tensor_storage_offset(const kdl_tensor *tensor);
 /** Tensor.is_contiguous(). */
 KDL_API bool kdl_tensor_is_contiguous(const kdl_tensor *tensor);
@@ -66,6 +75,7 @@ KDL_API bool kdl_tensor_shares_storage(const kdl_tensor *a, const kdl_tensor *b)
 /** Whether the values exist in memory; false while they are only recorded (see plan.h). */
 KDL_API bool kdl_tensor_is_materialized(const kdl_tensor *tensor);
 
+/** Tensor.requires_grad. */
 KDL_API bool kdl_tensor_requires_grad(const kdl_tensor *tensor);
 /** Tensor.requires_grad_(); RuntimeError for a dtype that is not floating point. */
 KDL_API kdl_status kdl_requires_grad_(kdl_tensor *tensor, bool requires_grad);
@@ -80,38 +90,78 @@ KDL_API bool kdl_tensor_is_parameter(const kdl_tensor *tensor);
  */
 KDL_API void *kdl_tensor_data(kdl_tensor *tensor);
 
-/* ---- views: they share the storage ------------------------------------------------------- */
+/**
+ * Tensor.item(): the value of a tensor with one element (RuntimeError otherwise). 0 on failure.
+ * An int64 beyond 2^53 is rounded. Materialises.
+ */
+KDL_API double kdl_tensor_item(kdl_tensor *tensor);
 
-/** Tensor.view_as(self): another tensor on the same elements. */
+/**
+ * tensor[i, j, ...].item(): one element by ndim indices, which may be negative (IndexError beyond
+ * the sizes). 0 on failure. Rounds and materialises as kdl_tensor_item() does.
+ */
+KDL_API double kdl_tensor_get(kdl_tensor *tensor, const int64_t *index);
+
+/*
+ * ---- views: they share the storage ----------------------------------------------------------
+ *
+ * Each gives another tensor (one reference) on the same storage, as PyTorch's function does under
+ * torch.no_grad(): it does not require gradients and is no Parameter. Nothing is copied and nothing
+ * materialised. NULL on failure; the error has PyTorch's kind and text. An IndexError is a
+ * dimension, index or start out of range.
+ */
+
+/** Tensor.view_as(self): the same elements. */
 KDL_API kdl_tensor *kdl_alias(kdl_tensor *tensor);
-/** Tensor.detach(): the same elements, without requires_grad, not a Parameter. */
+/** Tensor.detach(): the same elements. */
 KDL_API kdl_tensor *kdl_detach(kdl_tensor *tensor);
+/** Tensor.transpose(dim0, dim1). IndexError. */
 KDL_API kdl_tensor *kdl_transpose(kdl_tensor *tensor, int dim0, int dim1);
-/** Tensor.t(): at most two dimensions. */
+/** Tensor.t(): a matrix transposed, a vector or scalar as it is. RuntimeError beyond that. */
 KDL_API kdl_tensor *kdl_t(kdl_tensor *tensor);
-/** Tensor.permute(dims): `dims` has one entry for each dimension. */
+/**
+ * Tensor.permute(dims): dimension d of the result is dimension dims[d] of the tensor. RuntimeError
+ * unless `dims` has each of them once; IndexError.
+ */
 KDL_API kdl_tensor *kdl_permute(kdl_tensor *tensor, int ndim, const int *dims);
+/**
+ * Tensor.narrow(dim, start, length): a negative start counts from the end. RuntimeError for a
+ * scalar and a range beyond the end; IndexError.
+ */
 KDL_API kdl_tensor *kdl_narrow(kdl_tensor *tensor, int dim, int64_t start, int64_t length);
+/** Tensor.select(dim, index): one dimension less; a negative index counts from the end. IndexError. */
 KDL_API kdl_tensor *kdl_select(kdl_tensor *tensor, int dim, int64_t index);
-/** tensor[start:end:step] along `dim`, clamped as Python does; INT64_MAX as end: to the end. */
+/**
+ * tensor[start:end:step] along `dim`: negative bounds count from the end and all are clamped, as
+ * Python does; INT64_MAX as end: to the end. ValueError for a step below 1; IndexError.
+ */
 KDL_API kdl_tensor *kdl_slice(kdl_tensor *tensor, int dim, int64_t start, int64_t end,
                               int64_t step);
+/** Tensor.squeeze(dim): without that dimension if its size is 1, else unchanged. IndexError. */
 KDL_API kdl_tensor *kdl_squeeze(kdl_tensor *tensor, int dim);
+/** Tensor.unsqueeze(dim): with a dimension of size 1 put in before `dim`. IndexError. */
 KDL_API kdl_tensor *kdl_unsqueeze(kdl_tensor *tensor, int dim);
-/** Tensor.expand(sizes): -1 keeps a size. */
+/**
+ * Tensor.expand(sizes): dimensions of size 1 repeated without a copy, new ones in front; -1 keeps
+ * a size. RuntimeError where sizes do not fit.
+ */
 KDL_API kdl_tensor *kdl_expand(kdl_tensor *tensor, kdl_shape shape);
-/** Tensor.view(sizes): one size may be -1; RuntimeError where a copy would be needed. */
+/**
+ * Tensor.view(sizes): the same elements in the same order; one size may be -1. RuntimeError where
+ * the sizes do not fit or a copy would be needed (kdl_reshape() makes it).
+ */
 KDL_API kdl_tensor *kdl_view(kdl_tensor *tensor, kdl_shape shape);
 
 /* ---- text -------------------------------------------------------------------------------- */
 
 /**
- * What Python's print(tensor) writes, without the newline; the caller frees it with kdl_free().
- * Materialises. NULL on failure.
+ * What Python's print(tensor) writes with PyTorch's default options, without the newline: four
+ * digits, at most 80 columns, more than 1000 elements cut to three at each end. The caller frees
+ * it with kdl_free(). Materialises. NULL on failure.
  */
 KDL_API char *kdl_tensor_to_string(kdl_tensor *tensor);
 
-/** Writes it and a newline to `file`. */
+/** print(tensor): writes it and a newline to `file`. KDL_ERROR_IO when that fails. */
 KDL_API kdl_status kdl_tensor_print(kdl_tensor *tensor, FILE *file);
 
 #ifdef __cplusplus

@@ -87,6 +87,11 @@ void kdl__text_puts(kdl__text *text, const char *piece);
 void kdl__text_repeat(kdl__text *text, char character, size_t count);
 void kdl__text_printf(kdl__text *text, const char *format, ...) KDL_PRINTF(2, 3);
 void kdl__text_vprintf(kdl__text *text, const char *format, va_list arguments) KDL_PRINTF(2, 0);
+/*
+ * A number as Python formats it: '{:.4f}'.format(value), conversion 'e', 'f' or 'g'. The decimal
+ * point is a point whatever the program's locale, and a NaN has no sign.
+ */
+void kdl__text_double(kdl__text *text, char conversion, int precision, double value);
 /* The finished, NUL-terminated string (the caller frees it with kdl_free), or NULL on failure. */
 char *kdl__text_take(kdl__text *text);
 void kdl__text_free(kdl__text *text);

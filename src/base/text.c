@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A string that grows as it is written. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,31 @@ void kdl__text_printf(kdl__text *text, const char *format, ...)
     va_start(arguments, format);
     kdl__text_vprintf(text, format, arguments);
     va_end(arguments);
+}
+
+void kdl__text_double(kdl__text *text, char conversion, int precision, double value)
+{
+    const char format[] = { '%', '.', '*', conversion, '\0' };
+    if (isnan(value)) {
+        kdl__text_puts(text, "nan");
+        return;
+    }
+    size_t start = text->length;
+    kdl__text_printf(text, format, precision, value);
+    if (text->failed)
+        return;
+    /* Only a locale's decimal point, of one byte or more, is neither alphanumeric nor a sign. */
+    char *to = text->data + start;
+    for (const char *from = to; *from; from++) {
+        bool plain = (*from >= '0' && *from <= '9') || (*from >= 'a' && *from <= 'z') ||
+                     *from == '-' || *from == '+';
+        if (plain)
+            *to++ = *from;
+        else if (to[-1] != '.')
+            *to++ = '.';
+    }
+    *to = '\0';
+    text->length = (size_t)(to - text->data);
 }
 
 char *kdl__text_take(kdl__text *text)

@@ -3,6 +3,7 @@
 #ifndef KDL_SRC_TENSOR_TENSOR_IMPL_H
 #define KDL_SRC_TENSOR_TENSOR_IMPL_H
 
+#include <inttypes.h>
 #include "base/base.h"
 #include "kindling/tensor.h"
 
@@ -26,14 +27,15 @@ typedef struct kdl__storage {
     kdl_context *ctx; /* retained */
     kdl_dtype dtype;
     int64_t numel;
-    void *data;
+    void *data;  /* aligned to a cache line */
+    void *block; /* what was allocated for it */
     const kdl__deferred *deferred;
     void *history;
 } kdl__storage;
 
 /* A storage with uninitialised memory. */
 kdl__storage *kdl__storage_new(kdl_context *ctx, kdl_dtype dtype, int64_t numel);
-/* A storage without memory, whose values `history` describes (owned; NULL: zeros). */
+/* A storage without memory, whose values `history` describes (owned, also on failure; NULL: zeros). */
 kdl__storage *kdl__storage_new_deferred(kdl_context *ctx, kdl_dtype dtype, int64_t numel,
                                         const kdl__deferred *deferred, void *history);
 kdl__storage *kdl__storage_retain(kdl__storage *storage);
@@ -60,19 +62,42 @@ struct kdl_tensor {
 kdl_tensor *kdl__tensor_new(kdl_context *ctx, kdl__storage *storage, int64_t offset, int ndim,
                             const int64_t *sizes, const int64_t *strides);
 
+/* Whether a tensor may have so many dimensions; ValueError if not. */
+bool kdl__ndim_allowed(kdl_context *ctx, int ndim);
 /* The product of sizes: RuntimeError on a negative size or on overflow (false). */
 bool kdl__shape_numel(kdl_context *ctx, int ndim, const int64_t *sizes, int64_t *numel);
-/* Row-major strides as PyTorch makes them (a size of 0 counts as 1). */
+/* The same without an error. */
+bool kdl__shape_product(int ndim, const int64_t *sizes, int64_t *product);
+/* Row-major strides as PyTorch makes them (a size of 0 counts as 1); they wrap around. */
 void kdl__shape_strides(int ndim, const int64_t *sizes, int64_t *strides);
 /* PyTorch's is_contiguous() of sizes and strides. */
 bool kdl__shape_is_contiguous(int ndim, const int64_t *sizes, const int64_t *strides);
 /* Whether two elements of the view share an address (expanded dimensions). */
 bool kdl__tensor_overlaps(const kdl_tensor *tensor);
-/* "[2, 3]" into `text`. */
+/* "[2, 3]", for messages: kdl__shape_text(ndim, sizes).chars */
+typedef struct kdl__shape_chars {
+    char chars[KDL_MAX_DIMS * 22 + 3];
+} kdl__shape_chars;
+kdl__shape_chars kdl__shape_text(int ndim, const int64_t *sizes);
+/* The same into `text`. */
 void kdl__shape_describe(kdl__text *text, int ndim, const int64_t *sizes);
 
 /* A dimension in [-ndim, ndim) made non-negative, or IndexError with PyTorch's text and -1. */
 int kdl__wrap_dim(kdl_context *ctx, int dim, int ndim);
+
+/*
+ * a * b modulo 2^64. Strides that no element is reached by (a step beyond the end, sizes beside a
+ * 0) may exceed int64_t; they wrap around as PyTorch's do.
+ */
+int64_t kdl__wrapping_mul(int64_t a, int64_t b);
+
+/*
+ * The strides that give the tensor's elements the sizes `sizes` (as many elements) without a copy;
+ * false when there are none.
+ */
+bool kdl__view_strides(const kdl_tensor *tensor, int ndim, const int64_t *sizes, int64_t *strides);
+/* The sizes that `shape` means for `numel` elements: -1 filled in; RuntimeError (false) otherwise. */
+bool kdl__view_sizes(kdl_context *ctx, const kdl_shape *shape, int64_t numel, int64_t *sizes);
 
 /* The element at `index` of a dtype's array as double or int64 (bool: 0 or 1). */
 double kdl__load_double(kdl_dtype dtype, const void *data, int64_t index);

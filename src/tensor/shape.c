@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sizes and strides: products, row-major strides, contiguity, and their text. */
+#include "tensor/tensor_impl.h"
+
+int64_t kdl__wrapping_mul(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a * (uint64_t)b);
+}
+
+bool kdl__shape_product(int ndim, const int64_t *sizes, int64_t *product)
+{
+    *product = 1;
+    for (int d = 0; d < ndim; d++) {
+        if (sizes[d] < 0 || __builtin_mul_overflow(*product, sizes[d], product))
+            return false;
+    }
+    return true;
+}
+
+/* Whether row-major strides can be counted, where a size of 0 counts as 1. */
+static bool strides_fit(int ndim, const int64_t *sizes)
+{
+    int64_t stride = 1;
+    for (int d = ndim - 1; d > 0; d--) {
+        if (__builtin_mul_overflow(stride, sizes[d] ? sizes[d] : 1, &stride))
+            return false;
+    }
+    return true;
+}
+
+bool kdl__ndim_allowed(kdl_context *ctx, int ndim)
+{
+    if (ndim >= 0 && ndim <= KDL_MAX_DIMS)
+        return true;
+    kdl__fail(ctx, KDL_ERROR_VALUE, "a tensor has from 0 to %d dimensions, got %d", KDL_MAX_DIMS,
+              ndim);
+    return false;
+}
+
+bool kdl__shape_numel(kdl_context *ctx, int ndim, const int64_t *sizes, int64_t *numel)
+{
+    if (!kdl__ndim_allowed(ctx, ndim))
+        return false;
+    for (int d = 0; d < ndim; d++) {
+        if (sizes[d] < 0) {
+            kdl__fail(ctx, KDL_ERROR_RUNTIME,
+                      "Trying to create tensor with negative dimension %" PRId64 ": %s", sizes[d],
+                      kdl__shape_text(ndim, sizes).chars);
+            return false;
+        }
+    }
+    if (!kdl__shape_product(ndim, sizes, numel)) {
+        kdl__fail(ctx, KDL_ERROR_RUNTIME, "Storage size calculation overflowed with sizes=%s",
+                  kdl__shape_text(ndim, sizes).chars);
+        return false;
+    }
+    if (!strides_fit(ndim, sizes)) {
+        kdl__fail(ctx, KDL_ERROR_RUNTIME, "Stride calculation overflowed");
+        return false;
+    }
+    return true;
+}
+
+void kdl__shape_strides(int ndim, const int64_t *sizes, int64_t *strides)
+{
+    int64_t stride = 1;
+    for (int d = ndim - 1; d >= 0; d--) {
+        strides[d] = stride;
+        stride = kdl__wrapping_mul(stride, sizes[d] ? sizes[d] : 1);
+    }
+}
+
+bool kdl__shape_is_contiguous(int ndim, const int64_t *sizes, const int64_t *strides)
+{
+    bool in_order = true;
+    int64_t expected = 1;
+    for (int d = ndim - 1; d >= 0; d--) {
+        if (sizes[d] == 0)
+            return true;
+        if (sizes[d] != 1 && strides[d] != expected)
+            in_order = false;
+        expected = kdl__wrapping_mul(expected, sizes[d]);
+    }
+    return in_order;
+}
+
+bool kdl__tensor_overlaps(const kdl_tensor *tensor)
+{
+    if (tensor->numel < 2)
+        return false;
+    for (int d = 0; d < tensor->ndim; d++) {
+        if (tensor->dims[d] > 1 && tensor->strides[d] == 0)
+            return true;
+    }
+    return false;
+}
+
+kdl__shape_chars kdl__shape_text(int ndim, const int64_t *sizes)
+{
+    kdl__shape_chars text;
+    char *at = text.chars;
+    *at++ = '[';
+    for (int d = 0; d < ndim; d++)
+        at += sprintf(at, "%s%" PRId64, d ? ", " : "", sizes[d]);
+    *at++ = ']';
+    *at = '\0';
+    return text;
+}
+
+void kdl__shape_describe(kdl__text *text, int ndim, const int64_t *sizes)
+{
+    kdl__text_puts(text, kdl__shape_text(ndim, sizes).chars);
+}
+
+int kdl__wrap_dim(kdl_context *ctx, int dim, int ndim)
+{
+    int count = ndim ? ndim : 1; /* a tensor without dimensions is taken for one with one */
+    if (dim < -count || dim >= count) {
+        kdl__fail(ctx, KDL_ERROR_INDEX,
+                  "Dimension out of range (expected to be in range of [%d, %d], but got %d)",
+                  -count, count - 1, dim);
+        return -1;
+    }
+    return dim < 0 ? dim + count : dim;
+}
