@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
 # Sourced by ./dev: configuring and building a preset, and the tools that read the sources.
 
 jobs=$(nproc)

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
 # Sourced by ./dev: what each kind of work needs on this machine, and how it is installed when it
 # is missing. A tool counts as present when it runs, wherever it came from.
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
 # Sourced by ./dev: the test suites. Everything is run even after a failure, everything is counted,
 # and the last line says the totals. A skipped test is a failure unless tests/skips.txt names it.
 
