@@ -2,7 +2,30 @@
 /* Chooses the kernel table for this machine. */
 #include "kernels/kernels.h"
 
+#ifdef KDL__HAVE_AVX2
+/* The compiler's runtime looks at CPUID and at what the operating system saves (XGETBV). */
+static bool has_avx2(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+const kdl__kernels *kdl__kernels_at(size_t index)
+{
+    const kdl__kernels *tables[2] = { &kdl__kernels_ref };
+    size_t count = 1;
+#ifdef KDL__HAVE_AVX2
+    if (has_avx2())
+        tables[count++] = &kdl__kernels_avx2;
+#endif
+    return index < count ? tables[index] : NULL;
+}
+
 const kdl__kernels *kdl__kernels_best(void)
 {
-    return &kdl__kernels_ref;
+    const kdl__kernels *best = NULL, *table;
+    for (size_t i = 0; (table = kdl__kernels_at(i)); i++)
+        best = table;
+    return best;
 }

@@ -9,6 +9,8 @@
 #include "kindling/dtype.h"
 
 #define KDL__MT_WORDS 624
+#define KDL__TILE_ROWS 8
+#define KDL__TILE_COLUMNS 4
 
 /*
  * An MT19937 state: a block of 624 raw words, of which words[next..623] are still to be tempered
@@ -53,11 +55,23 @@ typedef struct kdl__kernels {
      * right in its top bit only (the other 31 bits never matter to the sequence).
      */
     void (*jump)(uint32_t words[KDL__MT_WORDS], uint64_t steps);
+
+    /*
+     * c += a b for one tile of a product of matrices: c has KDL__TILE_ROWS rows and
+     * KDL__TILE_COLUMNS columns, `ldc` doubles apart; a is packed by columns, b by rows. Each
+     * element's k products are summed in order, from zero, nothing fused, then added to c.
+     */
+    void (*tile_f64)(size_t k, const double *a, const double *b, double *c, size_t ldc);
 } kdl__kernels;
 
 /* The portable definition: works on every machine. */
 extern const kdl__kernels kdl__kernels_ref;
 
+/* Defined where the compiler can build them (KDL__HAVE_AVX2, ...). */
+extern const kdl__kernels kdl__kernels_avx2;
+
+/* The tables that this machine can run, from the portable one to the best; NULL behind it. */
+const kdl__kernels *kdl__kernels_at(size_t index);
 /* The best table that this machine can run. */
 const kdl__kernels *kdl__kernels_best(void);
 
@@ -67,7 +81,5 @@ void kdl__mt_seed(kdl__mt *mt, uint32_t seed);
 void kdl__mt_regenerate(kdl__mt *mt);
 /* One draw. */
 uint32_t kdl__mt_draw(kdl__mt *mt);
-/* Leaves `draws` draws out: the same state as drawing them, all bits of it. */
-void kdl__mt_skip(const kdl__kernels *kernels, kdl__mt *mt, uint64_t draws);
 
 #endif

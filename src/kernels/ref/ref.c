@@ -58,4 +58,5 @@ const kdl__kernels kdl__kernels_ref = {
     .convert = kdl__convert_ref,
     .fill = kdl__fill_ref,
     .jump = kdl__jump_ref,
+    .tile_f64 = kdl__tile_f64_ref,
 };

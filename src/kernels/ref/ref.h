@@ -25,4 +25,6 @@ void kdl__convert_ref(kdl_dtype from, const void *in, kdl_dtype to, void *out, s
 void kdl__fill_ref(void *out, size_t nbytes, uint64_t bits, size_t n);
 void kdl__jump_ref(uint32_t words[KDL__MT_WORDS], uint64_t steps);
 
+void kdl__tile_f64_ref(size_t k, const double *a, const double *b, double *c, size_t ldc);
+
 #endif
