@@ -96,8 +96,19 @@ typedef struct kdl_plan_cost {
 } kdl_plan_cost;
 KDL_API kdl_status kdl_plan_get_cost(kdl_plan *plan, kdl_plan_cost *cost);
 
-/** A line such as "normal(0, 0.02) at draw 163037184" for the ops behind an entry (kdl_free). */
-KDL_API char *kdl_plan_describe(kdl_plan *plan, int index);
+/** One operation behind an entry, oldest first. */
+typedef struct kdl_plan_op {
+    const char *name;    /**< "normal", "constant", ... (a static string) */
+    char arguments[120]; /**< "0, 0.02" */
+    int64_t draw;        /**< its first draw's position in the stream; -1: it draws nothing, or that
+                              depends on data that has not been computed */
+    int64_t draws;       /**< how many it consumes; -1: that depends on such data */
+} kdl_plan_op;
+
+/** How many operations make up an entry: 0 for zeros and for a tensor in memory. */
+KDL_API int kdl_plan_op_count(const kdl_plan *plan, int index);
+/** The operation at `op`, IndexError when there is none. */
+KDL_API kdl_status kdl_plan_get_op(kdl_plan *plan, int index, int op, kdl_plan_op *out);
 
 /** The plan as a recipe, JSON text by docs/recipe.md (kdl_free). */
 KDL_API char *kdl_plan_to_json(kdl_plan *plan);

@@ -81,5 +81,7 @@ void kdl__mt_seed(kdl__mt *mt, uint32_t seed);
 void kdl__mt_regenerate(kdl__mt *mt);
 /* One draw. */
 uint32_t kdl__mt_draw(kdl__mt *mt);
+/* Leaves `draws` draws out: the same state as drawing them, all bits of it. */
+void kdl__mt_skip(const kdl__kernels *kernels, kdl__mt *mt, uint64_t draws);
 
 #endif

@@ -31,17 +31,19 @@ typedef struct kdl__values {
     kdl__node *node;
     kdl__storage *storage;
     kdl__region region;
+    int64_t storage_numel; /* of the storage that the view belonged to */
+    void *gathered;        /* by kdl__values_prepare(): a strided view of a history, row-major */
 } kdl__values;
 
-/* What a thread computes with. Only `ctx`'s allocator may be used, through the quiet functions. */
+/*
+ * What a thread computes with: an engine (borrowed, so that eager calls run on from where their
+ * generator stands) and a context, of which only the allocator may be used, by kdl__alloc_quiet().
+ */
 typedef struct kdl__worker {
     kdl_context *ctx;
-    kdl__cursor cursor;
+    kdl__cursor *cursor;
     bool parallel; /* whether kdl__parallel(ctx, ...) may be called: not from inside a task */
 } kdl__worker;
-
-void kdl__worker_init(kdl__worker *worker, kdl_context *ctx, bool parallel);
-void kdl__worker_free(kdl__worker *worker);
 
 typedef struct kdl__op kdl__op;
 
@@ -57,6 +59,14 @@ enum {
 /* draws(): the number depends on the data; prepare() tells it. */
 #define KDL__DRAWS_UNKNOWN UINT64_MAX
 
+/* What prepare() finds out about an op as a whole. */
+typedef struct kdl__prepared {
+    void *whole;        /* for range(); from kdl__alloc_quiet(), freed with kdl_free() */
+    uint64_t draws;     /* consumed, where draws() does not know */
+    bool spare_present; /* where draws() does not know and the class goes through the spare: */
+    double spare;       /* the spare that is left */
+} kdl__prepared;
+
 /* A kind of op. Classes are static tables; a recipe names them. */
 typedef struct kdl__op_class {
     const char *name;
@@ -67,11 +77,16 @@ typedef struct kdl__op_class {
     /* How many draws the op consumes; NULL: none. */
     uint64_t (*draws)(const kdl__op *op);
     /*
-     * What range() needs of the op as a whole (from kdl__alloc_quiet, freed with kdl_free), and
-     * for an unknown number of draws how many they were. NULL when ranges stand for themselves.
+     * For classes that go through the generator's spare normal, else NULL: whether the op leaves
+     * one behind, and the offset of its four draws from the op's first.
      */
-    kdl_status (*prepare)(const kdl__op *op, kdl__worker *worker, void **whole, uint64_t *draws);
-    /* Elements [first, first + count), contiguous, of op->dtype. Records no error. */
+    bool (*leaves_spare)(const kdl__op *op, uint64_t *offset);
+    /* What range() needs of the op as a whole. NULL when ranges stand for themselves. */
+    kdl_status (*prepare)(const kdl__op *op, kdl__worker *worker, kdl__prepared *prepared);
+    /*
+     * Elements [first, first + count), contiguous, of op->dtype. Records no error. Called on
+     * several threads at once, with a worker for each.
+     */
     kdl_status (*range)(const kdl__op *op, const void *whole, kdl__worker *worker, uint64_t first,
                         uint64_t count, void *values);
 } kdl__op_class;
@@ -83,8 +98,8 @@ struct kdl__op {
     int64_t integer[KDL__OP_INTEGERS];
     kdl__position at;   /* where its draws begin; owned; no segment when it draws nothing */
     kdl__spare spare;   /* the spare normal that it starts from; owned */
-    kdl__values source; /* for copies; owned */
-    kdl__region region; /* set by kdl__op_apply() */
+    kdl__values source; /* what it reads besides its own elements; owned */
+    kdl__region region; /* the elements that it writes; set by kdl__op_apply() */
 };
 
 /* Frees what the op owns, not the op. */
@@ -103,6 +118,9 @@ static inline uint64_t kdl__op_start(const kdl__op *op)
  */
 kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
                          const char *place);
+
+/* Records the error that a worker's status stands for. */
+void kdl__fail_worker(kdl_context *ctx, const char *place, kdl_status status);
 
 /* A storage for `numel` elements: deferred when the context is, else uninitialised memory. */
 kdl__storage *kdl__storage_new_empty(kdl_context *ctx, kdl_dtype dtype, int64_t numel);
@@ -123,9 +141,9 @@ void kdl__values_free(kdl__values *values);
  * Resolves segments and computes whole-tensor parts that the values need, so that
  * kdl__values_range() can then be called from several threads. One thread at a time.
  */
-kdl_status kdl__values_prepare(const kdl__values *values, kdl__worker *worker);
+kdl_status kdl__values_prepare(kdl__values *values, kdl__worker *worker);
 /* Drops what kdl__values_prepare() computed for whole tensors. */
-void kdl__values_drop(const kdl__values *values);
+void kdl__values_drop(kdl__values *values);
 
 /* Elements [first, first + count), row-major, contiguous, into `out`. */
 kdl_status kdl__values_range(const kdl__values *values, kdl__worker *worker, uint64_t first,
@@ -139,21 +157,41 @@ struct kdl__node {
     kdl_context *ctx; /* borrowed */
     kdl__node *previous;
     kdl__op op;
-    int copy_depth; /* how deep values nest through copies */
-    bool prepared;
-    void *whole;
-    uint64_t draws;
+    int copy_depth; /* how deep its values nest through copies */
+    bool is_prepared;
+    kdl__prepared prepared;
 };
 
-kdl__node *kdl__node_new(kdl_context *ctx, kdl__node *previous, const kdl__op *op);
+/* Takes over what `op` owns, also on failure. */
+kdl__node *kdl__node_new(kdl_context *ctx, kdl__node *previous, kdl__op *op);
 kdl__node *kdl__node_retain(kdl__node *node);
 void kdl__node_release(kdl__node *node);
+/* Resolves what the op itself (not what lies under it) needs, and calls its class's prepare(). */
+kdl_status kdl__node_prepare(kdl__node *node, kdl__worker *worker);
+void kdl__node_drop(kdl__node *node);
+
+/*
+ * Elements [low, high) of the storage whose history ends in `head`. Prepare first; drop when what
+ * was prepared is no longer needed.
+ */
+kdl_status kdl__history_prepare(kdl__node *head, int64_t low, int64_t high, kdl__worker *worker);
+kdl_status kdl__history_range(kdl__node *head, kdl_dtype dtype, kdl__worker *worker, int64_t low,
+                              int64_t high, void *out);
+void kdl__history_drop(kdl__node *head);
 
 extern const kdl__deferred kdl__deferred_by_history;
 
+/*
+ * Does `op` to those of its elements that lie in [low, high) of its storage; `window` holds just
+ * these, and `whole` what prepare() gave.
+ */
+kdl_status kdl__op_run(const kdl__op *op, const void *whole, kdl__worker *worker, int64_t low,
+                       int64_t high, void *window);
+
 /* ---- the classes that plan itself knows; others stand where their functions are --------- */
 
-extern const kdl__op_class kdl__op_constant; /* number[0] = value, or integer[0] for integers */
-extern const kdl__op_class kdl__op_copy;     /* from `source`, converted */
+extern const kdl__op_class kdl__op_constant;         /* number[0], converted to the dtype */
+extern const kdl__op_class kdl__op_constant_integer; /* integer[0], likewise */
+extern const kdl__op_class kdl__op_copy;             /* the values of `source`, converted */
 
 #endif

@@ -21,10 +21,12 @@ typedef struct kdl__stream {
     bool imported;    /* from a state's bytes rather than from `seed` */
     uint64_t seed;    /* what initial_seed() tells */
     kdl__mt origin;   /* the engine at position 0 */
+    uint64_t next;    /* and PyTorch's counter there, which is 0 or 624 when a block is used up */
 } kdl__stream;
 
 kdl__stream *kdl__stream_from_seed(kdl_context *ctx, uint64_t seed);
-kdl__stream *kdl__stream_from_state(kdl_context *ctx, uint64_t seed, const kdl__mt *origin);
+kdl__stream *kdl__stream_from_state(kdl_context *ctx, uint64_t seed, const kdl__mt *origin,
+                                    uint64_t next);
 kdl__stream *kdl__stream_retain(kdl__stream *stream);
 void kdl__stream_release(kdl__stream *stream);
 
@@ -75,6 +77,17 @@ void kdl__cursor_free(kdl__cursor *cursor);
 /* Moves to `draw` draws after the stream's origin, by stepping or jumping. */
 void kdl__cursor_move(kdl__cursor *cursor, kdl__stream *stream, uint64_t draw);
 
+/* The next draw, the next two as 64 bits, and those as a uniform double on [0, 1). */
+uint32_t kdl__cursor_draw(kdl__cursor *cursor);
+uint64_t kdl__cursor_draw64(kdl__cursor *cursor);
+double kdl__cursor_uniform(kdl__cursor *cursor);
+
+/* Two standard normals from two uniforms; PyTorch hands out the first and keeps the second. */
+typedef struct kdl__pair {
+    double first, second;
+} kdl__pair;
+kdl__pair kdl__normal_pair(double u1, double u2);
+
 /*
  * The second value of a Box-Muller pair in double, kept for the next element-by-element normal.
  * Either its value is known, or it is to be computed from the four draws at `origin`.
@@ -92,11 +105,17 @@ struct kdl_generator {
     bool is_default;
     kdl__position at; /* the next draw */
     kdl__spare spare;
+    float next_float; /* of a state's bytes: kept, never used */
+    bool next_float_valid;
     kdl__cursor cursor;
 };
 
 /* The generator to use: `generator`, or the context's default one. NULL on failure. */
 kdl_generator *kdl__generator_or_default(kdl_context *ctx, kdl_generator *generator);
+/* Goes to the beginning of `stream` (taken over; NULL: an error stands), without a spare normal. */
+kdl_status kdl__generator_restart(kdl_generator *generator, kdl__stream *stream);
+/* Its engine, moved to where the generator is, computing what that depends on; NULL on failure. */
+kdl__cursor *kdl__generator_engine(kdl_generator *generator, const char *place);
 /* Takes the next `draws` draws: *from (owned by the caller) is where they begin. */
 void kdl__generator_take(kdl_generator *generator, uint64_t draws, kdl__position *from);
 /* Continues behind an operation of unknown length, at the beginning of `segment` (owned). */

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* torch.empty, zeros, full, rand and the others: a storage, and the op that fills it. */
+#include <string.h>
+
+#include "ops/ops.h"
+
+static const kdl_tensor_options default_options = KDL_TENSOR_DEFAULTS;
+
+kdl_tensor *kdl_empty_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
+{
+    if (kdl__failed(ctx))
+        return NULL;
+    if (!options)
+        options = &default_options;
+    int64_t numel;
+    if (kdl_dtype_nbytes(options->dtype) == 0) {
+        kdl__fail_at(ctx, "kdl_empty", KDL_ERROR_TYPE, "%d is no dtype", (int)options->dtype);
+        return NULL;
+    }
+    if (shape.ndim < 0 || shape.ndim > KDL_MAX_DIMS) {
+        kdl__fail_at(ctx, "kdl_empty", KDL_ERROR_VALUE,
+                     "a tensor of %d dimensions: 0 to %d are possible", shape.ndim, KDL_MAX_DIMS);
+        return NULL;
+    }
+    if (!kdl__shape_numel(ctx, shape.ndim, shape.sizes, &numel))
+        return NULL;
+    kdl__storage *storage = kdl__storage_new_empty(ctx, options->dtype, numel);
+    if (!storage)
+        return NULL;
+    kdl_tensor *tensor = kdl__tensor_new(ctx, storage, 0, shape.ndim, shape.sizes, NULL);
+    kdl__storage_release(storage);
+    if (tensor && options->requires_grad && kdl_requires_grad_(tensor, true)) {
+        kdl_tensor_release(tensor);
+        return NULL;
+    }
+    return tensor;
+}
+
+/* The tensor, or NULL (and it is released) when filling it failed. */
+static kdl_tensor *filled(kdl_tensor *tensor, kdl_status status)
+{
+    if (tensor && status) {
+        kdl_tensor_release(tensor);
+        return NULL;
+    }
+    return tensor;
+}
+
+kdl_tensor *kdl_full_with(kdl_context *ctx, kdl_shape shape, double value,
+                          const kdl_tensor_options *options)
+{
+    kdl_tensor *tensor = kdl_empty_with(ctx, shape, options);
+    return filled(tensor, kdl_fill_(tensor, value));
+}
+
+kdl_tensor *kdl_zeros_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
+{
+    return kdl_full_with(ctx, shape, 0, options);
+}
+
+kdl_tensor *kdl_ones_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
+{
+    return kdl_full_with(ctx, shape, 1, options);
+}
+
+static kdl_tensor *random_tensor(kdl_context *ctx, kdl_shape shape, const kdl__fill *fill,
+                                 const kdl_tensor_options *options, const char *place)
+{
+    if (!options)
+        options = &default_options;
+    kdl_tensor *tensor = kdl_empty_with(ctx, shape, options);
+    return filled(tensor, kdl__random_fill(tensor, fill, options->generator, place));
+}
+
+kdl_tensor *kdl_rand_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
+{
+    kdl__fill fill = { .distribution = KDL__UNIFORM, .a = 0, .b = 1 };
+    return random_tensor(ctx, shape, &fill, options, "kdl_rand");
+}
+
+kdl_tensor *kdl_randn_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
+{
+    kdl__fill fill = { .distribution = KDL__NORMAL, .a = 0, .b = 1 };
+    return random_tensor(ctx, shape, &fill, options, "kdl_randn");
+}
+
+/* ---- like another tensor ----------------------------------------------------------------- */
+
+static kdl_tensor_options options_like(const kdl_tensor *tensor)
+{
+    kdl_tensor_options options = KDL_TENSOR_DEFAULTS;
+    options.dtype = kdl_tensor_dtype(tensor);
+    return options;
+}
+
+kdl_tensor *kdl_empty_like(kdl_tensor *tensor)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    kdl_tensor_options options = options_like(tensor);
+    return kdl_empty_with(tensor->ctx, kdl_tensor_shape(tensor), &options);
+}
+
+kdl_tensor *kdl_full_like(kdl_tensor *tensor, double value)
+{
+    kdl_tensor *like = kdl_empty_like(tensor);
+    return filled(like, kdl_fill_(like, value));
+}
+
+kdl_tensor *kdl_zeros_like(kdl_tensor *tensor)
+{
+    return kdl_full_like(tensor, 0);
+}
+
+kdl_tensor *kdl_ones_like(kdl_tensor *tensor)
+{
+    return kdl_full_like(tensor, 1);
+}
+
+kdl_tensor *kdl_rand_like(kdl_tensor *tensor)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    kdl_tensor_options options = options_like(tensor);
+    return kdl_rand_with(tensor->ctx, kdl_tensor_shape(tensor), &options);
+}
+
+kdl_tensor *kdl_randn_like(kdl_tensor *tensor)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    kdl_tensor_options options = options_like(tensor);
+    return kdl_randn_with(tensor->ctx, kdl_tensor_shape(tensor), &options);
+}
+
+/* ---- from data --------------------------------------------------------------------------- */
+
+kdl_tensor *kdl_tensor_from_data(kdl_context *ctx, kdl_dtype dtype, kdl_shape shape,
+                                 const void *data)
+{
+    if (kdl__failed(ctx))
+        return NULL;
+    int64_t numel;
+    if (!kdl__shape_numel(ctx, shape.ndim, shape.sizes, &numel))
+        return NULL;
+    kdl__storage *storage = kdl__storage_new(ctx, dtype, numel);
+    if (!storage)
+        return NULL;
+    memcpy(storage->data, data, (size_t)numel * kdl_dtype_nbytes(dtype));
+    kdl_tensor *tensor = kdl__tensor_new(ctx, storage, 0, shape.ndim, shape.sizes, NULL);
+    kdl__storage_release(storage);
+    return tensor;
+}
+
+kdl_tensor *kdl_reshape(kdl_tensor *tensor, kdl_shape shape)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    int64_t strides[KDL_MAX_DIMS];
+    if (!kdl__view_sizes(tensor->ctx, &shape, tensor->numel, shape.sizes))
+        return NULL;
+    if (kdl__view_strides(tensor, shape.ndim, shape.sizes, strides))
+        return kdl_view(tensor, shape);
+    kdl_tensor *clone = kdl_clone(tensor);
+    kdl_tensor *view = clone ? kdl_view(clone, shape) : NULL;
+    kdl_tensor_release(clone);
+    return view;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing tensors in place: fill_, mul_, copy_, and one element. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/ops.h"
+#include "plan/region.h"
+
+kdl_status kdl_fill_(kdl_tensor *tensor, double value)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl__op op = { .class = &kdl__op_constant, .number = { value } };
+    return kdl__op_apply(tensor, &op, NULL, __func__);
+}
+
+kdl_status kdl_zero_(kdl_tensor *tensor)
+{
+    return kdl_fill_(tensor, 0);
+}
+
+kdl_status kdl_fill_int_(kdl_tensor *tensor, int64_t value)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl__op op = { .class = &kdl__op_constant_integer, .integer = { value } };
+    return kdl__op_apply(tensor, &op, NULL, __func__);
+}
+
+/* ---- mul_ -------------------------------------------------------------------------------- */
+
+/* As PyTorch multiplies by a Python number: f16 and bf16 in float, integers in their own type. */
+static kdl_status mul_range(const kdl__op *op, const void *whole, kdl__worker *worker,
+                            uint64_t first, uint64_t count, void *values)
+{
+    (void)whole, (void)first;
+    double factor = op->number[0];
+    const kdl__kernels *kernels = worker->cursor->kernels;
+    if (op->dtype == KDL_F32) {
+        for (float *v = values, *end = v + count; v < end; v++)
+            *v *= (float)factor;
+    } else if (op->dtype == KDL_F64) {
+        for (double *v = values, *end = v + count; v < end; v++)
+            *v *= factor;
+    } else {
+        size_t size = kdl_dtype_nbytes(op->dtype);
+        bool floating = kdl_dtype_is_floating_point(op->dtype);
+        char *v = values;
+        for (uint64_t i = 0; i < count; i++, v += size) {
+            float wide;
+            int64_t integer;
+            if (floating) {
+                kernels->convert(op->dtype, v, KDL_F32, &wide, 1);
+                wide *= (float)factor;
+                kernels->convert(KDL_F32, &wide, op->dtype, v, 1);
+            } else {
+                kernels->convert(op->dtype, v, KDL_I64, &integer, 1);
+                integer = (int64_t)((uint64_t)integer * (uint64_t)(int64_t)factor);
+                kernels->convert(KDL_I64, &integer, op->dtype, v, 1);
+            }
+        }
+    }
+    return KDL_OK;
+}
+
+const kdl__op_class kdl__op_mul = {
+    .name = "mul",
+    .flags = KDL__OP_READS,
+    .number_names = { "value" },
+    .range = mul_range,
+};
+
+kdl_status kdl_mul_(kdl_tensor *tensor, double value)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl_dtype dtype = kdl_tensor_dtype(tensor);
+    bool integral = value == floor(value) && fabs(value) < 0x1p63;
+    if (!kdl_dtype_is_floating_point(dtype) && !integral)
+        return kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
+                         "result type Float can't be cast to the desired output type %s",
+                         kdl_dtype_scalar_name(dtype));
+    if (dtype == KDL_BOOL)
+        return kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
+                         "result type Long can't be cast to the desired output type Bool");
+    kdl__op op = { .class = &kdl__op_mul, .number = { value } };
+    return kdl__op_apply(tensor, &op, NULL, __func__);
+}
+
+/* ---- copy_ ------------------------------------------------------------------------------- */
+
+kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    if (!source)
+        return KDL_ERROR_VALUE;
+    if (source->ctx != tensor->ctx)
+        return kdl__fail(tensor->ctx, KDL_ERROR_VALUE, "the tensors are of different contexts");
+    kdl_tensor *expanded = kdl_expand(source, kdl_tensor_shape(tensor));
+    if (!expanded)
+        return tensor->ctx->status;
+    kdl__op op = { .class = &kdl__op_copy };
+    /* Memory is copied where the op may run later, or reads what it writes. */
+    bool keep = !tensor->storage->data || tensor->storage == source->storage;
+    if (!kdl__values_of(expanded, keep, &op.source))
+        kdl__op_apply(tensor, &op, NULL, __func__);
+    kdl_tensor_release(expanded);
+    return tensor->ctx->status;
+}
+
+kdl_tensor *kdl_clone(kdl_tensor *tensor)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    kdl_tensor *clone = kdl_empty_like(tensor);
+    if (clone && kdl_copy_(clone, tensor)) {
+        kdl_tensor_release(clone);
+        return NULL;
+    }
+    return clone;
+}
+
+kdl_tensor *kdl_contiguous(kdl_tensor *tensor)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    return kdl_tensor_is_contiguous(tensor) ? kdl_tensor_retain(tensor) : kdl_clone(tensor);
+}
+
+kdl_tensor *kdl_to(kdl_tensor *tensor, kdl_dtype dtype)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    if (kdl_tensor_dtype(tensor) == dtype)
+        return kdl_tensor_retain(tensor);
+    kdl_tensor *result = kdl_empty(tensor->ctx, kdl_tensor_shape(tensor), .dtype = dtype);
+    if (result && kdl_copy_(result, tensor)) {
+        kdl_tensor_release(result);
+        return NULL;
+    }
+    return result;
+}
+
+kdl_status kdl_tensor_set(kdl_tensor *tensor, const int64_t *index, double value)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl_tensor *element = kdl_alias(tensor);
+    for (int d = 0; d < tensor->ndim && element; d++) {
+        kdl_tensor *selected = kdl_select(element, 0, index[d]);
+        kdl_tensor_release(element);
+        element = selected;
+    }
+    kdl_fill_(element, value);
+    kdl_tensor_release(element);
+    return tensor->ctx->status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ops: torch's creating functions and Tensor's in-place functions, each making one kdl__op. */
+#ifndef KDL_SRC_OPS_OPS_H
+#define KDL_SRC_OPS_OPS_H
+
+#include "kindling/ops.h"
+#include "plan/op.h"
+
+/* One class for each distribution, at its index. */
+extern const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT];
+
+extern const kdl__op_class kdl__op_eye;      /* ones where the last two indices are equal */
+extern const kdl__op_class kdl__op_arange;   /* number: start, step */
+extern const kdl__op_class kdl__op_linspace; /* number: start, end; integer: steps */
+extern const kdl__op_class kdl__op_randperm; /* a permutation of 0 .. numel - 1 */
+extern const kdl__op_class kdl__op_mul;      /* number: factor */
+
+/*
+ * Fills the tensor by a distribution as Tensor's in-place functions do. Of `fill` the distribution
+ * and its arguments are read; a normal becomes serial where PyTorch's does. Errors at `place`.
+ */
+kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *fill, kdl_generator *generator,
+                            const char *place);
+
+/* True when an error stands or `tensor` is NULL: the caller then returns kdl__refusal(tensor). */
+static inline bool kdl__refuses(const kdl_tensor *tensor)
+{
+    return !tensor || kdl__failed(tensor->ctx);
+}
+static inline kdl_status kdl__refusal(const kdl_tensor *tensor)
+{
+    return tensor ? tensor->ctx->status : KDL_ERROR_VALUE;
+}
+
+#endif

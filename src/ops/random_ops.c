@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tensor.uniform_, normal_ and the other in-place random functions. */
+#include "ops/ops.h"
+
+/* The fill that an op of one of kdl__op_fills stands for. */
+static kdl__fill fill_of(const kdl__op *op)
+{
+    return (kdl__fill){
+        .distribution = (kdl__distribution)(op->class - kdl__op_fills),
+        .dtype = op->dtype,
+        .numel = (uint64_t)op->region.numel,
+        .a = op->number[0],
+        .b = op->number[1],
+        .low = op->integer[0],
+        .range = (uint64_t)op->integer[1],
+        .has_spare = op->spare.present,
+    };
+}
+
+static uint64_t fill_draws(const kdl__op *op)
+{
+    kdl__fill fill = fill_of(op);
+    return kdl__fill_draws(&fill);
+}
+
+static bool fill_leaves_spare(const kdl__op *op, uint64_t *offset)
+{
+    kdl__fill fill = fill_of(op);
+    return kdl__fill_leaves_spare(&fill, offset);
+}
+
+static kdl_status fill_range(const kdl__op *op, const void *whole, kdl__worker *worker,
+                             uint64_t first, uint64_t count, void *values)
+{
+    (void)whole;
+    kdl__fill fill = fill_of(op);
+    if (fill.has_spare && first == 0)
+        fill.spare = kdl__spare_value(&op->spare, worker->cursor);
+    kdl__fill_range(&fill, op->at.segment->stream, kdl__op_start(op), worker->cursor, first, count,
+                    values);
+    return KDL_OK;
+}
+
+#define FILL_CLASS(recipe_name, spare, ...)                                                        \
+    {                                                                                              \
+        .name = recipe_name, .flags = KDL__OP_STREAM_ORDER, .draws = fill_draws,                   \
+        .leaves_spare = spare, .range = fill_range, __VA_ARGS__                                    \
+    }
+
+const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT] = {
+    [KDL__UNIFORM] = FILL_CLASS("uniform", NULL, .number_names = { "from", "to" }),
+    [KDL__NORMAL] = FILL_CLASS("normal", NULL, .number_names = { "mean", "std" }),
+    [KDL__NORMAL_SERIAL] =
+        FILL_CLASS("normal_serial", fill_leaves_spare, .number_names = { "mean", "std" }),
+    [KDL__LOG_NORMAL] =
+        FILL_CLASS("log_normal", fill_leaves_spare, .number_names = { "mean", "std" }),
+    [KDL__EXPONENTIAL] = FILL_CLASS("exponential", NULL, .number_names = { "lambd" }),
+    [KDL__CAUCHY] = FILL_CLASS("cauchy", NULL, .number_names = { "median", "sigma" }),
+    [KDL__GEOMETRIC] = FILL_CLASS("geometric", NULL, .number_names = { "p" }),
+    [KDL__BERNOULLI] = FILL_CLASS("bernoulli", NULL, .number_names = { "p" }),
+    [KDL__RANDOM] = FILL_CLASS("random", NULL, .integer_names = { "low", "range" }),
+};
+
+/* PyTorch's normal_ fills blocks of 16 only where the tensor is contiguous and has that many. */
+static kdl__distribution path_of(const kdl_tensor *tensor, kdl__distribution distribution)
+{
+    bool blocks = tensor->numel >= 16 && kdl_tensor_is_contiguous(tensor);
+    return distribution == KDL__NORMAL && !blocks ? KDL__NORMAL_SERIAL : distribution;
+}
+
+kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *given, kdl_generator *generator,
+                            const char *place)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl__fill fill = *given;
+    fill.distribution = path_of(tensor, fill.distribution);
+    fill.dtype = tensor->storage->dtype;
+    fill.numel = (uint64_t)tensor->numel;
+    if (kdl__fill_check(tensor->ctx, place, &fill))
+        return tensor->ctx->status;
+    generator = kdl__generator_or_default(tensor->ctx, generator);
+    if (!generator)
+        return tensor->ctx->status;
+    kdl__op op = {
+        .class = &kdl__op_fills[fill.distribution],
+        .number = { fill.a, fill.b },
+        .integer = { fill.low, (int64_t)fill.range },
+    };
+    return kdl__op_apply(tensor, &op, generator, place);
+}
+
+static kdl_status fill_with(kdl_tensor *tensor, kdl__distribution distribution, double a, double b,
+                            const kdl_random_options *options, const char *place)
+{
+    kdl__fill fill = { .distribution = distribution, .a = a, .b = b };
+    return kdl__random_fill(tensor, &fill, options ? options->generator : NULL, place);
+}
+
+kdl_status kdl_uniform_with_(kdl_tensor *tensor, double from, double to,
+                             const kdl_random_options *options)
+{
+    return fill_with(tensor, KDL__UNIFORM, from, to, options, "kdl_uniform_");
+}
+
+kdl_status kdl_normal_with_(kdl_tensor *tensor, double mean, double std,
+                            const kdl_random_options *options)
+{
+    return fill_with(tensor, KDL__NORMAL, mean, std, options, "kdl_normal_");
+}
+
+kdl_status kdl_log_normal_with_(kdl_tensor *tensor, double mean, double std,
+                                const kdl_random_options *options)
+{
+    return fill_with(tensor, KDL__LOG_NORMAL, mean, std, options, "kdl_log_normal_");
+}
+
+kdl_status kdl_exponential_with_(kdl_tensor *tensor, double lambd,
+                                 const kdl_random_options *options)
+{
+    return fill_with(tensor, KDL__EXPONENTIAL, lambd, 0, options, "kdl_exponential_");
+}
+
+kdl_status kdl_cauchy_with_(kdl_tensor *tensor, double median, double sigma,
+                            const kdl_random_options *options)
+{
+    return fill_with(tensor, KDL__CAUCHY, median, sigma, options, "kdl_cauchy_");
+}
+
+kdl_status kdl_geometric_with_(kdl_tensor *tensor, double p, const kdl_random_options *options)
+{
+    return fill_with(tensor, KDL__GEOMETRIC, p, 0, options, "kdl_geometric_");
+}
+
+kdl_status kdl_bernoulli_with_(kdl_tensor *tensor, double p, const kdl_random_options *options)
+{
+    return fill_with(tensor, KDL__BERNOULLI, p, 0, options, "kdl_bernoulli_");
+}

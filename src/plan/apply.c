@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens to an op: it runs at once, or becomes part of its storage's history. */
+#include <string.h>
+
+#include "plan/region.h"
+
+/* Takes the op's draws and the spare normal from the generator, and tells where they were. */
+static uint64_t take_draws(kdl__op *op, kdl_generator *generator)
+{
+    const kdl__op_class *class = op->class;
+    uint64_t offset = 0;
+    if (class->leaves_spare)
+        kdl__spare_copy(&op->spare, &generator->spare); /* draws() looks at it */
+    uint64_t draws = class->draws(op);
+    kdl__generator_take(generator, draws == KDL__DRAWS_UNKNOWN ? 0 : draws, &op->at);
+    if (!class->leaves_spare || draws == KDL__DRAWS_UNKNOWN)
+        return draws;
+    kdl__spare_free(&generator->spare);
+    if (class->leaves_spare(op, &offset)) {
+        generator->spare.present = true;
+        kdl__position_copy(&generator->spare.origin, &op->at);
+        generator->spare.origin.offset += offset;
+    }
+    return draws;
+}
+
+/* The same for an op whose draws are known only now that it was prepared. */
+static void take_prepared(kdl_generator *generator, const kdl__op *op,
+                          const kdl__prepared *prepared)
+{
+    generator->at.offset += prepared->draws;
+    if (op->class->leaves_spare) {
+        kdl__spare_free(&generator->spare);
+        generator->spare.present = generator->spare.known = prepared->spare_present;
+        generator->spare.value = prepared->spare;
+    }
+}
+
+static kdl_status run_now(kdl_tensor *tensor, const kdl__op *op, kdl_generator *generator,
+                          uint64_t draws)
+{
+    kdl__storage *storage = tensor->storage;
+    kdl__cursor fresh, *cursor = generator ? &generator->cursor : &fresh;
+    if (!generator)
+        kdl__cursor_init(&fresh, kdl__kernels_best());
+    kdl__worker worker = { tensor->ctx, cursor, true };
+    /* A node on the stack: what the op refers to is prepared as in a history. */
+    kdl__node node = { .ctx = tensor->ctx, .op = *op };
+    kdl_status status = kdl__node_prepare(&node, &worker);
+    if (!status)
+        status =
+            kdl__op_run(&node.op, node.prepared.whole, &worker, 0, storage->numel, storage->data);
+    if (!status && draws == KDL__DRAWS_UNKNOWN)
+        take_prepared(generator, &node.op, &node.prepared);
+    kdl__node_drop(&node);
+    kdl__op_free(&node.op);
+    if (!generator)
+        kdl__cursor_free(&fresh);
+    return status;
+}
+
+/* ---- recording --------------------------------------------------------------------------- */
+
+static void release_node(void *node)
+{
+    kdl__node_release(node);
+}
+
+/* Where the stream goes on behind a node of unknown length: it has to be computed. */
+static kdl_status resolve_behind(void *opener, uint64_t *start)
+{
+    kdl__node *node = opener;
+    kdl__cursor cursor;
+    kdl__cursor_init(&cursor, kdl__kernels_best());
+    kdl__worker worker = { node->ctx, &cursor, true };
+    kdl_status status = kdl__node_prepare(node, &worker);
+    if (!status)
+        *start = kdl__op_start(&node->op) + node->prepared.draws;
+    /* Nobody but the segment knows the node any more: its values were overwritten. */
+    if (atomic_load_explicit(&node->references, memory_order_acquire) == 1)
+        kdl__node_drop(node);
+    kdl__cursor_free(&cursor);
+    return status;
+}
+
+static kdl_status enter_segment_behind(kdl_context *ctx, kdl__node *node, kdl_generator *generator)
+{
+    kdl__segment *segment = kdl__segment_after(
+        ctx, node->op.at.segment->stream, kdl__node_retain(node), resolve_behind, release_node);
+    if (!segment)
+        return ctx->status;
+    kdl__generator_enter(generator, segment);
+    return KDL_OK;
+}
+
+/* An op of unknown length that also leaves a spare normal: the next op cannot do without it. */
+static kdl_status prepare_now(kdl__node *node, kdl_generator *generator)
+{
+    kdl__worker worker = { node->ctx, &generator->cursor, true };
+    kdl_status status = kdl__node_prepare(node, &worker);
+    if (!status)
+        take_prepared(generator, &node->op, &node->prepared);
+    return status;
+}
+
+static kdl_status record(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator, uint64_t draws)
+{
+    kdl_context *ctx = tensor->ctx;
+    kdl__storage *storage = tensor->storage;
+    bool overwrites = !(op->class->flags & KDL__OP_READS) && op->region.numel == storage->numel &&
+                      kdl__region_is_contiguous(&op->region);
+    kdl__node *node = kdl__node_new(ctx, overwrites ? NULL : storage->history, op);
+    if (!node)
+        return ctx->status;
+    kdl_status status = KDL_OK;
+    if (draws == KDL__DRAWS_UNKNOWN)
+        status = op->class->leaves_spare ? prepare_now(node, generator)
+                                         : enter_segment_behind(ctx, node, generator);
+    if (status) {
+        kdl__node_release(node);
+        return status;
+    }
+    kdl__node_release(storage->history);
+    storage->history = node;
+    return KDL_OK;
+}
+
+/* A whole copy between histories of one dtype needs no op: both storages share the history. */
+static bool share_history(kdl_tensor *tensor, kdl__op *op)
+{
+    kdl__storage *storage = tensor->storage;
+    kdl__values *source = &op->source;
+    if (op->class != &kdl__op_copy || source->storage || source->dtype != op->dtype ||
+        source->region.numel != storage->numel || op->region.numel != storage->numel ||
+        source->region.offset != 0 || !kdl__region_is_contiguous(&source->region) ||
+        !kdl__region_is_contiguous(&op->region) || source->storage_numel != storage->numel)
+        return false;
+    kdl__node_release(storage->history);
+    storage->history = source->node;
+    source->node = NULL;
+    kdl__op_free(op);
+    return true;
+}
+
+/* ---- both -------------------------------------------------------------------------------- */
+
+static kdl_status check_target(kdl_tensor *tensor, const kdl__op *op, const char *place)
+{
+    bool once = op->class == &kdl__op_constant || op->class == &kdl__op_constant_integer;
+    if (!once && kdl__tensor_overlaps(tensor))
+        return kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                            "unsupported operation: more than one element of the written-to "
+                            "tensor refers to a single memory location. Please clone() the tensor "
+                            "before performing the operation.");
+    return KDL_OK;
+}
+
+kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
+                         const char *place)
+{
+    kdl_context *ctx = tensor->ctx;
+    if (kdl__failed(ctx) || check_target(tensor, op, place)) {
+        kdl__op_free(op);
+        return ctx->status;
+    }
+    op->dtype = tensor->storage->dtype;
+    kdl__region_of(tensor, &op->region);
+    kdl__region_drop_repeats(&op->region);
+    if (op->class == &kdl__op_copy)
+        kdl__region_sort_both(&op->region, &op->source.region);
+    if (op->region.numel == 0) {
+        kdl__op_free(op);
+        return KDL_OK;
+    }
+    uint64_t draws = generator ? take_draws(op, generator) : 0;
+    kdl_status status = KDL_OK;
+    if (tensor->storage->data)
+        status = run_now(tensor, op, generator, draws);
+    else if (!share_history(tensor, op))
+        status = record(tensor, op, generator, draws);
+    if (status && !kdl__failed(ctx))
+        kdl__fail_worker(ctx, place, status);
+    return status;
+}

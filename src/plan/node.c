@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Histories: chains of ops. A node never changes once it is made (but for what was prepared), so
+ * that copies and snapshots share it; writing a storage puts a new node in front.
+ */
+#include <string.h>
+
+#include "plan/op.h"
+
+void kdl__op_free(kdl__op *op)
+{
+    kdl__position_free(&op->at);
+    kdl__spare_free(&op->spare);
+    kdl__values_free(&op->source);
+}
+
+kdl__node *kdl__node_new(kdl_context *ctx, kdl__node *previous, kdl__op *op)
+{
+    kdl__node *node = kdl__alloc_zeroed(ctx, 1, sizeof *node);
+    if (!node) {
+        kdl__op_free(op);
+        return NULL;
+    }
+    atomic_init(&node->references, 1);
+    node->ctx = ctx;
+    node->previous = previous ? kdl__node_retain(previous) : NULL;
+    node->op = *op;
+    node->copy_depth = previous ? previous->copy_depth : 0;
+    const kdl__node *source = op->source.node;
+    if (source && source->copy_depth >= node->copy_depth)
+        node->copy_depth = source->copy_depth + 1;
+    return node;
+}
+
+kdl__node *kdl__node_retain(kdl__node *node)
+{
+    atomic_fetch_add_explicit(&node->references, 1, memory_order_relaxed);
+    return node;
+}
+
+void kdl__node_drop(kdl__node *node)
+{
+    if (!node->is_prepared)
+        return;
+    kdl_free(node->ctx, node->prepared.whole);
+    node->prepared = (kdl__prepared){ 0 };
+    node->is_prepared = false;
+    kdl__values_drop(&node->op.source);
+}
+
+/* A loop, not a recursion: a history may be very long. */
+void kdl__node_release(kdl__node *node)
+{
+    while (node && atomic_fetch_sub_explicit(&node->references, 1, memory_order_acq_rel) == 1) {
+        kdl__node *previous = node->previous;
+        kdl__node_drop(node);
+        kdl__op_free(&node->op);
+        kdl_free(node->ctx, node);
+        node = previous;
+    }
+}
+
+/*
+ * Resolves the segment of a position, and first those that lie before it: in order, so that a long
+ * row of data-dependent ops does not become a deep recursion.
+ */
+static kdl_status resolve_position(const kdl__position *position)
+{
+    while (position->segment && !position->segment->resolved) {
+        kdl__segment *segment = position->segment;
+        for (;;) {
+            kdl__segment *before = ((kdl__node *)segment->opener)->op.at.segment;
+            if (before->resolved)
+                break;
+            segment = before;
+        }
+        kdl_status status = kdl__segment_resolve(segment);
+        if (status)
+            return status;
+    }
+    return KDL_OK;
+}
+
+kdl_status kdl__node_prepare(kdl__node *node, kdl__worker *worker)
+{
+    if (node->is_prepared)
+        return KDL_OK;
+    kdl__op *op = &node->op;
+    kdl_status status = resolve_position(&op->at);
+    if (!status && op->spare.present && !op->spare.known)
+        status = resolve_position(&op->spare.origin);
+    if (!status)
+        status = kdl__values_prepare(&op->source, worker);
+    if (!status && op->class->prepare)
+        status = op->class->prepare(op, worker, &node->prepared);
+    node->is_prepared = true;
+    if (status)
+        kdl__node_drop(node);
+    return status;
+}
+
+/* Whether nothing before the node shows in the storage's elements [low, high). */
+static bool covers(const kdl__node *node, int64_t low, int64_t high)
+{
+    const kdl__region *region = &node->op.region;
+    return !(node->op.class->flags & KDL__OP_READS) && kdl__region_is_contiguous(region) &&
+           region->offset <= low && region->offset + region->numel >= high;
+}
+
+/* The nodes that make up [low, high), newest first, in `nodes` if that is not NULL. */
+static size_t list_nodes(kdl__node *head, int64_t low, int64_t high, kdl__node **nodes)
+{
+    size_t count = 0;
+    for (kdl__node *node = head; node; node = node->previous) {
+        if (nodes)
+            nodes[count] = node;
+        count++;
+        if (covers(node, low, high))
+            break;
+    }
+    return count;
+}
+
+kdl_status kdl__history_prepare(kdl__node *head, int64_t low, int64_t high, kdl__worker *worker)
+{
+    kdl_status status = KDL_OK;
+    for (kdl__node *node = head; node && !status; node = node->previous) {
+        status = kdl__node_prepare(node, worker);
+        if (covers(node, low, high))
+            break;
+    }
+    return status;
+}
+
+void kdl__history_drop(kdl__node *head)
+{
+    for (kdl__node *node = head; node; node = node->previous)
+        kdl__node_drop(node);
+}
+
+kdl_status kdl__history_range(kdl__node *head, kdl_dtype dtype, kdl__worker *worker, int64_t low,
+                              int64_t high, void *out)
+{
+    kdl__node *few[16], **nodes = few;
+    size_t count = list_nodes(head, low, high, NULL);
+    if (count > sizeof few / sizeof *few) {
+        nodes = kdl__alloc_quiet(worker->ctx, count, sizeof *nodes);
+        if (!nodes)
+            return KDL_ERROR_MEMORY;
+    }
+    list_nodes(head, low, high, nodes);
+    if (count == 0 || !covers(nodes[count - 1], low, high))
+        memset(out, 0, (size_t)(high - low) * kdl_dtype_nbytes(dtype));
+    kdl_status status = KDL_OK;
+    for (size_t i = count; i-- > 0 && !status;)
+        status = kdl__op_run(&nodes[i]->op, nodes[i]->prepared.whole, worker, low, high, out);
+    if (nodes != few)
+        kdl_free(worker->ctx, nodes);
+    return status;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Computing ranges of recorded tensors, on every thread. */
+#include "plan/plan_impl.h"
+
+/* Below this many elements another thread costs more than it saves. */
+enum { MIN_SHARE = 128 * 1024 };
+
+/* Shares begin at multiples of this, so that no block of 16 normals is computed twice. */
+enum { ALIGNMENT = 16 };
+
+bool kdl_is_deferred(const kdl_context *ctx)
+{
+    return ctx->deferred;
+}
+
+kdl_status kdl_set_deferred(kdl_context *ctx, bool deferred)
+{
+    if (kdl__failed(ctx))
+        return ctx->status;
+    ctx->deferred = deferred;
+    return KDL_OK;
+}
+
+kdl_status kdl_materialize(kdl_tensor *tensor)
+{
+    if (kdl__failed(tensor->ctx))
+        return tensor->ctx->status;
+    return kdl__storage_materialize(tensor->storage);
+}
+
+/* Values to be computed for one caller's buffer. */
+typedef struct job {
+    kdl__values *values;
+    uint64_t first, count;
+    char *out;
+} job;
+
+typedef struct batch {
+    kdl_context *ctx;
+    const job *jobs;
+    size_t count;
+    uint64_t numel; /* of all jobs together */
+    size_t shares;
+} batch;
+
+/* The part of the batch that share `index` computes: consecutive elements, across jobs. */
+static kdl_status run_share(void *user_data, size_t index, int worker_index)
+{
+    (void)worker_index;
+    const batch *all = user_data;
+    uint64_t length = (all->numel / all->shares + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
+    uint64_t low = length * index, high = index + 1 == all->shares ? all->numel : low + length;
+    kdl__cursor cursor;
+    kdl__cursor_init(&cursor, kdl__kernels_best());
+    kdl__worker worker = { all->ctx, &cursor, all->shares == 1 };
+    kdl_status status = KDL_OK;
+    uint64_t begin = 0;
+    for (size_t i = 0; i < all->count && begin < high && !status; i++) {
+        const job *one = &all->jobs[i];
+        uint64_t end = begin + one->count;
+        uint64_t from = low > begin ? low : begin, to = high < end ? high : end;
+        if (from < to)
+            status =
+                kdl__values_range(one->values, &worker, one->first + (from - begin), to - from,
+                                  one->out + (from - begin) * kdl_dtype_nbytes(one->values->dtype));
+        begin = end;
+    }
+    kdl__cursor_free(&cursor);
+    return status;
+}
+
+static kdl_status run_jobs(kdl_context *ctx, const job *jobs, size_t count, const char *place)
+{
+    kdl__cursor cursor;
+    kdl__cursor_init(&cursor, kdl__kernels_best());
+    kdl__worker worker = { ctx, &cursor, true };
+    batch all = { ctx, jobs, count, 0, 1 };
+    kdl_status status = KDL_OK;
+    for (size_t i = 0; i < count && !status; i++) {
+        status = kdl__values_prepare(jobs[i].values, &worker);
+        all.numel += jobs[i].count;
+    }
+    kdl__cursor_free(&cursor);
+    if (!status) {
+        all.shares = (size_t)(all.numel / MIN_SHARE);
+        if (all.shares > (size_t)ctx->threads)
+            all.shares = (size_t)ctx->threads;
+        if (all.shares == 0)
+            all.shares = 1;
+        status = kdl__parallel(ctx, all.shares, run_share, &all);
+    }
+    if (status && !kdl__failed(ctx))
+        kdl__fail_worker(ctx, place, status);
+    return status;
+}
+
+static bool range_is_valid(int64_t first, int64_t count, int64_t numel)
+{
+    return first >= 0 && count >= 0 && first <= numel && count <= numel - first;
+}
+
+kdl_status kdl_tensor_read(kdl_tensor *tensor, int64_t first, int64_t count, void *out)
+{
+    kdl_context *ctx = tensor->ctx;
+    if (kdl__failed(ctx))
+        return ctx->status;
+    if (!range_is_valid(first, count, tensor->numel))
+        return kdl__fail(ctx, KDL_ERROR_INDEX, "elements [%lld, %lld + %lld) of a tensor of %lld",
+                         (long long)first, (long long)first, (long long)count,
+                         (long long)tensor->numel);
+    kdl__values values;
+    if (kdl__values_of(tensor, false, &values))
+        return ctx->status;
+    job one = { &values, (uint64_t)first, (uint64_t)count, out };
+    kdl_status status = run_jobs(ctx, &one, 1, __func__);
+    kdl__values_free(&values);
+    return status;
+}
+
+kdl_status kdl_plan_read(kdl_plan *plan, const kdl_plan_request *requests, int count)
+{
+    kdl_context *ctx = plan->ctx;
+    if (kdl__failed(ctx))
+        return ctx->status;
+    job few[16], *jobs = few;
+    if (count > (int)(sizeof few / sizeof *few)) {
+        jobs = kdl__alloc(ctx, (size_t)count, sizeof *jobs);
+        if (!jobs)
+            return ctx->status;
+    }
+    for (int i = 0; i < count && !kdl__failed(ctx); i++) {
+        const kdl_plan_request *request = &requests[i];
+        const kdl_plan_tensor *tensor = kdl_plan_get(plan, request->tensor);
+        if (tensor && !range_is_valid(request->first, request->count, tensor->numel))
+            kdl__fail(ctx, KDL_ERROR_INDEX, "elements [%lld, %lld + %lld) of '%s', which has %lld",
+                      (long long)request->first, (long long)request->first,
+                      (long long)request->count, tensor->name, (long long)tensor->numel);
+        if (!kdl__failed(ctx))
+            jobs[i] = (job){ &plan->entries[request->tensor].values, (uint64_t)request->first,
+                             (uint64_t)request->count, request->values };
+    }
+    if (!kdl__failed(ctx))
+        run_jobs(ctx, jobs, (size_t)count, __func__);
+    if (jobs != few)
+        kdl_free(ctx, jobs);
+    return ctx->status;
+}
+
+void kdl_plan_drop(kdl_plan *plan, int index)
+{
+    if (index >= 0 && (size_t)index < plan->count)
+        kdl__values_drop(&plan->entries[index].values);
+}
