@@ -33,7 +33,8 @@ if(support_sources)
     target_include_directories(kindling_test_support PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_compile_definitions(kindling_test_support PRIVATE
         KDL_TEST_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
-    target_link_libraries(kindling_test_support PRIVATE kindling_static PkgConfig::CMOCKA)
+    target_link_libraries(kindling_test_support PRIVATE
+        kindling_static PkgConfig::CMOCKA PkgConfig::JANSSON)
 endif()
 foreach(source IN LISTS test_sources)
     get_filename_component(name "${source}" NAME_WE)

@@ -111,7 +111,7 @@ KDL_API double kdl_tensor_get(kdl_tensor *tensor, const int64_t *index);
  * dimension, index or start out of range.
  */
 
-/** Tensor.view_as(self): the same elements. */
+/** tensor[...]: the same elements, sizes and strides. */
 KDL_API kdl_tensor *kdl_alias(kdl_tensor *tensor);
 /** Tensor.detach(): the same elements. */
 KDL_API kdl_tensor *kdl_detach(kdl_tensor *tensor);
@@ -129,7 +129,7 @@ KDL_API kdl_tensor *kdl_permute(kdl_tensor *tensor, int ndim, const int *dims);
  * scalar and a range beyond the end; IndexError.
  */
 KDL_API kdl_tensor *kdl_narrow(kdl_tensor *tensor, int dim, int64_t start, int64_t length);
-/** Tensor.select(dim, index): one dimension less; a negative index counts from the end. IndexError. */
+/** Tensor.select(dim, index): one dimension less; a negative index counts back. IndexError. */
 KDL_API kdl_tensor *kdl_select(kdl_tensor *tensor, int dim, int64_t index);
 /**
  * tensor[start:end:step] along `dim`: negative bounds count from the end and all are clamped, as

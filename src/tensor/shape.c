@@ -9,12 +9,14 @@ int64_t kdl__wrapping_mul(int64_t a, int64_t b)
 
 bool kdl__shape_product(int ndim, const int64_t *sizes, int64_t *product)
 {
-    *product = 1;
+    /* As in PyTorch, only the end must fit int64_t: a 0 can still come. */
+    uint64_t numel = 1;
     for (int d = 0; d < ndim; d++) {
-        if (sizes[d] < 0 || __builtin_mul_overflow(*product, sizes[d], product))
+        if (sizes[d] < 0 || __builtin_mul_overflow(numel, (uint64_t)sizes[d], &numel))
             return false;
     }
-    return true;
+    *product = (int64_t)numel;
+    return numel <= INT64_MAX;
 }
 
 /* Whether row-major strides can be counted, where a size of 0 counts as 1. */

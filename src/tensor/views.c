@@ -108,13 +108,9 @@ kdl_tensor *kdl_permute(kdl_tensor *tensor, int ndim, const int *dims)
     return finish_view(tensor, &view);
 }
 
-/* Checks narrow()'s arguments; the start made non-negative, or -1. */
+/* Checks narrow()'s range; the start made non-negative, or -1. */
 static int64_t narrow_start(kdl_context *ctx, int64_t size, int64_t start, int64_t length)
 {
-    if (length < 0) {
-        kdl__fail(ctx, KDL_ERROR_RUNTIME, "narrow(): length must be non-negative.");
-        return -1;
-    }
     if (start < -size || start > size) {
         kdl__fail(ctx, KDL_ERROR_INDEX,
                   "start out of range (expected to be in range of [%" PRId64 ", %" PRId64
@@ -140,6 +136,10 @@ kdl_tensor *kdl_narrow(kdl_tensor *tensor, int dim, int64_t start, int64_t lengt
         return NULL;
     if (tensor->ndim == 0) {
         kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME, "narrow() cannot be applied to a 0-dim tensor.");
+        return NULL;
+    }
+    if (length < 0) {
+        kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME, "narrow(): length must be non-negative.");
         return NULL;
     }
     dim = kdl__wrap_dim(tensor->ctx, dim, tensor->ndim);

@@ -9,11 +9,15 @@ name).
 import ctypes
 import os
 import pathlib
+import sys
 
 import pytest
 
+from kindling import load
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
+sys.path.insert(0, str(ROOT / "tests" / "golden"))  # cases are shared with the golden files
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +30,12 @@ def kindling():
 def library():
     """The shared library, through ctypes."""
     return ctypes.CDLL(os.environ.get("KINDLING_LIBRARY", str(BUILD / "libkindling.so")))
+
+
+@pytest.fixture(scope="session")
+def prototyped_library():
+    """The shared library with its prototypes, for kindling.Context."""
+    return load(os.environ.get("KINDLING_LIBRARY", str(BUILD / "libkindling.so")))
 
 
 def pytest_runtest_logreport(report):

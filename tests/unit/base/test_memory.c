@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Allocation, its failures, and the growing string. */
+#include <locale.h>
+#include <math.h>
+
 #include "base/base.h"
 #include "support/counting_allocator.h"
 #include "support/unit.h"
@@ -107,6 +110,46 @@ static void test_text(void **state)
     counting_context_release(&allocator, ctx);
 }
 
+static void check_number(kdl_context *ctx, char conversion, int precision, double value,
+                         const char *expected)
+{
+    kdl__text text;
+    kdl__text_init(&text, ctx);
+    kdl__text_puts(&text, "x,");
+    kdl__text_double(&text, conversion, precision, value);
+    kdl__text_puts(&text, "|");
+    char *taken = kdl__text_take(&text);
+    assert_memory_equal(taken, "x,", 2);
+    assert_int_equal(strlen(taken), strlen(expected) + 3);
+    assert_memory_equal(taken + 2, expected, strlen(expected));
+    kdl_free(ctx, taken);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    /* The last one that is installed stays; the first is always there. */
+    static const char *const locales[] = { "C", "ps_AF.UTF-8", "fr_FR.UTF-8", "de_DE.UTF-8" };
+    kdl_context *ctx = kdl_context_new(NULL);
+    for (size_t i = 0; i < sizeof locales / sizeof *locales; i++) {
+        setlocale(LC_ALL, locales[i]);
+        check_number(ctx, 'f', 4, 1.5, "1.5000");
+        check_number(ctx, 'f', 4, -12345.00005, "-12345.0001");
+        check_number(ctx, 'f', 0, 2.5, "2");
+        check_number(ctx, 'f', 0, 1e20, "100000000000000000000");
+        check_number(ctx, 'e', 4, -1.25e-7, "-1.2500e-07");
+        check_number(ctx, 'e', 4, 1e300, "1.0000e+300");
+        check_number(ctx, 'g', 6, 0.02, "0.02");
+        check_number(ctx, 'g', 17, 0.1, "0.10000000000000001");
+        check_number(ctx, 'f', 4, -0.0, "-0.0000");
+        check_number(ctx, 'f', 4, INFINITY, "inf");
+        check_number(ctx, 'e', 4, -INFINITY, "-inf");
+        check_number(ctx, 'f', 4, -NAN, "nan");
+    }
+    setlocale(LC_ALL, "C");
+    kdl_context_release(ctx);
+}
+
 static kdl_status use_everything(kdl_context *ctx, void *unused)
 {
     (void)unused;
@@ -139,11 +182,9 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),
-        cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_alloc),   cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_grow),    cmocka_unit_test(test_text),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

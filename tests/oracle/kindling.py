@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kindling's library through ctypes, for comparison with PyTorch.
+
+    context = Context(load(path))
+    tensor = context.tensor(torch.ones(2, 3)).kdl_transpose(0, 1)
+    assert torch.equal(tensor.torch(), torch.ones(3, 2))
+
+A call that fails raises KindlingError and clears the error. FUNCTIONS holds the prototypes: to call
+another function, add its line.
+"""
+import ctypes
+import math
+
+import torch
+
+POINTER, INT, LONG, SIZE = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_size_t
+BOOL, DOUBLE, TEXT = ctypes.c_bool, ctypes.c_double, ctypes.c_char_p
+
+# In the order of enum kdl_dtype.
+DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32,
+          torch.uint8, torch.bool)
+MAX_DIMS = 16
+
+
+class Shape(ctypes.Structure):
+    """kdl_shape, from a list of sizes."""
+
+    _fields_ = [("ndim", INT), ("sizes", LONG * MAX_DIMS)]
+
+    @classmethod
+    def from_param(cls, sizes):
+        return cls(len(sizes), (LONG * MAX_DIMS)(*sizes))
+
+
+class Options(ctypes.Structure):
+    """kdl_context_options."""
+
+    _fields_ = [("nbytes", SIZE), ("reallocate", POINTER), ("deallocate", POINTER),
+                ("user_data", POINTER), ("warning", POINTER), ("warning_user_data", POINTER),
+                ("threads", INT), ("deferred", BOOL)]
+
+
+WARNING_CALLBACK = ctypes.CFUNCTYPE(None, POINTER, TEXT)
+
+
+class OwnedText(POINTER):
+    """A string that the caller frees."""
+
+
+class NewTensor(POINTER):
+    """A tensor of which the caller gets a reference."""
+
+
+class Status(INT):
+    """A kdl_status: what it says is in the context's error."""
+
+
+# name: result, then arguments
+FUNCTIONS = {
+    "kdl_context_new": (POINTER, ctypes.POINTER(Options)),
+    "kdl_context_release": (None, POINTER),
+    "kdl_error_status": (INT, POINTER),
+    "kdl_error_message": (TEXT, POINTER),
+    "kdl_error_clear": (None, POINTER),
+    "kdl_status_name": (TEXT, INT),
+    "kdl_profile": (TEXT,),
+    "kdl_set_warning_callback": (None, POINTER, WARNING_CALLBACK, POINTER),
+    "kdl_set_num_threads": (Status, POINTER, INT),
+    "kdl_free": (None, POINTER, POINTER),
+    "kdl_tensor_from_data": (NewTensor, POINTER, INT, Shape, POINTER),
+    "kdl_tensor_release": (None, POINTER),
+    "kdl_tensor_dtype": (INT, POINTER),
+    "kdl_tensor_ndim": (INT, POINTER),
+    "kdl_tensor_sizes": (ctypes.POINTER(LONG), POINTER),
+    "kdl_tensor_strides": (ctypes.POINTER(LONG), POINTER),
+    "kdl_tensor_numel": (LONG, POINTER),
+    "kdl_tensor_storage_offset": (LONG, POINTER),
+    "kdl_tensor_is_contiguous": (BOOL, POINTER),
+    "kdl_tensor_requires_grad": (BOOL, POINTER),
+    "kdl_tensor_data": (POINTER, POINTER),
+    "kdl_tensor_item": (DOUBLE, POINTER),
+    "kdl_tensor_to_string": (OwnedText, POINTER),
+    "kdl_requires_grad_": (Status, POINTER, BOOL),
+    "kdl_alias": (NewTensor, POINTER),
+    "kdl_detach": (NewTensor, POINTER),
+    "kdl_transpose": (NewTensor, POINTER, INT, INT),
+    "kdl_t": (NewTensor, POINTER),
+    "kdl_permute": (NewTensor, POINTER, INT, ctypes.POINTER(INT)),
+    "kdl_narrow": (NewTensor, POINTER, INT, LONG, LONG),
+    "kdl_select": (NewTensor, POINTER, INT, LONG),
+    "kdl_slice": (NewTensor, POINTER, INT, LONG, LONG, LONG),
+    "kdl_squeeze": (NewTensor, POINTER, INT),
+    "kdl_unsqueeze": (NewTensor, POINTER, INT),
+    "kdl_expand": (NewTensor, POINTER, Shape),
+    "kdl_view": (NewTensor, POINTER, Shape),
+}
+
+
+class KindlingError(Exception):
+    """A failed call: `status` is the name of its kdl_status, e.g. "IndexError"."""
+
+    def __init__(self, status, message):
+        super().__init__(message)
+        self.status = status
+
+
+def load(path):
+    """The shared library with the prototypes of those FUNCTIONS that it has."""
+    library = ctypes.CDLL(str(path))
+    for name, (result, *arguments) in FUNCTIONS.items():
+        if hasattr(library, name):
+            function = getattr(library, name)
+            function.argtypes = arguments
+            # A subclass of a simple type would come back as an object, not as its value.
+            function.restype = {OwnedText: POINTER, NewTensor: POINTER, Status: INT}.get(
+                result, result)
+    return library
+
+
+class Context:
+    """A kdl_context; `warnings` collects the texts of its warnings."""
+
+    def __init__(self, library, threads=1, deferred=False):
+        self.library = library
+        self.warnings = []
+        self._callback = WARNING_CALLBACK(lambda _, text: self.warnings.append(text.decode()))
+        options = Options(nbytes=ctypes.sizeof(Options), threads=threads, deferred=deferred)
+        self.pointer = library.kdl_context_new(ctypes.byref(options))
+        if not self.pointer:
+            raise MemoryError("kdl_context_new")
+        library.kdl_set_warning_callback(self.pointer, self._callback, None)
+
+    def __del__(self):
+        if getattr(self, "pointer", None):
+            self.library.kdl_context_release(self.pointer)
+
+    def call(self, name, *arguments):
+        """Calls a function; a new tensor becomes a Tensor, an owned text a str."""
+        result = getattr(self.library, name)(
+            *(a.pointer if isinstance(a, (Context, Tensor)) else a for a in arguments))
+        status = self.library.kdl_error_status(self.pointer)
+        if status:
+            error = KindlingError(self.library.kdl_status_name(status).decode(),
+                                  self.library.kdl_error_message(self.pointer).decode())
+            self.library.kdl_error_clear(self.pointer)
+            raise error
+        kind = FUNCTIONS[name][0]
+        if kind is NewTensor:
+            return Tensor(self, result)
+        if kind is OwnedText:
+            text = ctypes.string_at(result).decode()
+            self.library.kdl_free(self.pointer, result)
+            return text
+        return None if kind is Status else result
+
+    def tensor(self, source):
+        """A copy of a torch.Tensor."""
+        source = source.detach().contiguous()
+        return self.call("kdl_tensor_from_data", self, DTYPES.index(source.dtype),
+                         list(source.shape), source.data_ptr() or 1)
+
+
+class Tensor:
+    """A kdl_tensor. tensor.kdl_name(...) calls kdl_name(tensor, ...)."""
+
+    def __init__(self, context, pointer):
+        self.context = context
+        self.pointer = pointer
+
+    def __del__(self):
+        self.context.library.kdl_tensor_release(self.pointer)
+
+    def __getattr__(self, name):
+        if not name.startswith("kdl_"):
+            raise AttributeError(name)
+        return lambda *arguments: self.context.call(name, self, *arguments)
+
+    def __str__(self):
+        return self.kdl_tensor_to_string()
+
+    def _list(self, name):
+        return getattr(self, name)()[:self.kdl_tensor_ndim()]
+
+    @property
+    def dtype(self):
+        return DTYPES[self.kdl_tensor_dtype()]
+
+    @property
+    def shape(self):
+        return self._list("kdl_tensor_sizes")
+
+    @property
+    def strides(self):
+        return self._list("kdl_tensor_strides")
+
+    def torch(self):
+        """A copy of the elements as a torch.Tensor with the same strides."""
+        sizes, strides = self.shape, self.strides
+        if math.prod(sizes) == 0:
+            return torch.empty(sizes, dtype=self.dtype)
+        span = 1 + sum((size - 1) * stride for size, stride in zip(sizes, strides))
+        data = ctypes.string_at(self.kdl_tensor_data(), span * self.dtype.itemsize)
+        values = torch.frombuffer(bytearray(data), dtype=self.dtype)
+        return values.as_strided(sizes, strides)
+
+    def view(self, call):
+        """Applies a view call (see tests/golden/tensor_cases.py)."""
+        name, *arguments = call
+        if name == "permute":
+            dims = arguments[0]
+            return self.kdl_permute(len(dims), (INT * len(dims))(*dims))
+        return getattr(self, "kdl_" + name)(*arguments)
