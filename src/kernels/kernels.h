@@ -23,6 +23,14 @@ typedef struct kdl__mt {
 } kdl__mt;
 
 /*
+ * A power of the step from one raw word of the sequence to the next, for jumping by the same
+ * distance again and again: an element of F2[t]/phi (docs/jump.md). The words behind the 624 are 0.
+ */
+typedef struct kdl__jump_element {
+    _Alignas(64) uint32_t words[KDL__MT_WORDS + 16];
+} kdl__jump_element;
+
+/*
  * Every function that takes a kdl__mt consumes draws from it in order and leaves it right behind
  * the last one. Destinations need only their element's alignment; n == 0 is allowed.
  */
@@ -55,6 +63,11 @@ typedef struct kdl__kernels {
      * right in its top bit only (the other 31 bits never matter to the sequence).
      */
     void (*jump)(uint32_t words[KDL__MT_WORDS], uint64_t steps);
+    /* The two halves of a jump: the power for `steps`, and one jump by it. Any table's power. */
+    void (*jump_power)(kdl__jump_element *power, uint64_t steps);
+    void (*jump_apply)(uint32_t words[KDL__MT_WORDS], const kdl__jump_element *power);
+    /* So many draws kdl__mt_skip jumps over, fewer it steps through: where the costs meet. */
+    uint64_t jump_pays_from;
 
     /*
      * c += a b for one tile of a product of matrices: c has KDL__TILE_ROWS rows and

@@ -58,5 +58,8 @@ const kdl__kernels kdl__kernels_ref = {
     .convert = kdl__convert_ref,
     .fill = kdl__fill_ref,
     .jump = kdl__jump_ref,
+    .jump_power = kdl__jump_power_ref,
+    .jump_apply = kdl__jump_apply_ref,
+    .jump_pays_from = 500000,
     .tile_f64 = kdl__tile_f64_ref,
 };

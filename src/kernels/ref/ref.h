@@ -23,7 +23,10 @@ void kdl__normal_f64_ref(kdl__mt *mt, double mean, double std, double *out, size
 
 void kdl__convert_ref(kdl_dtype from, const void *in, kdl_dtype to, void *out, size_t n);
 void kdl__fill_ref(void *out, size_t nbytes, uint64_t bits, size_t n);
+
 void kdl__jump_ref(uint32_t words[KDL__MT_WORDS], uint64_t steps);
+void kdl__jump_power_ref(kdl__jump_element *power, uint64_t steps);
+void kdl__jump_apply_ref(uint32_t words[KDL__MT_WORDS], const kdl__jump_element *power);
 
 void kdl__tile_f64_ref(size_t k, const double *a, const double *b, double *c, size_t ldc);
 
