@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jumping ahead: every implementation against stepping, composition, the others, and PyTorch. */
+/* Jumping ahead: every table's against stepping, composition, the portable one, and PyTorch. */
 #include <inttypes.h>
 #include "kernels/jump_multiply.h"
-#include "kernels/ref/ref.h"
 #include "support/golden.h"
 #include "support/unit.h"
-
-typedef struct variant {
-    const char *name;
-    void (*jump)(uint32_t words[KDL__MT_WORDS], uint64_t steps);
-    void (*power)(kdl__jump_element *power, uint64_t steps);
-    void (*apply)(uint32_t words[KDL__MT_WORDS], const kdl__jump_element *power);
-} variant;
-
-static variant variants[4] = {
-    { "ref", kdl__jump_ref, kdl__jump_power_ref, kdl__jump_apply_ref },
-};
-static size_t variant_count = 1;
 
 static uint64_t random_bits(void)
 {
@@ -48,34 +35,36 @@ static void assert_same_state(const uint32_t *actual, const uint32_t *expected)
     assert_memory_equal(actual + 1, expected + 1, sizeof *actual * (KDL__MT_WORDS - 1));
 }
 
-static void assert_jump_is_stepping(const variant *v, const uint32_t *words, size_t from,
+static void assert_jump_is_stepping(const kdl__kernels *kernels, const uint32_t *words, size_t from,
                                     size_t steps)
 {
     uint32_t moved[KDL__MT_WORDS];
     memcpy(moved, words + from, sizeof moved);
-    v->jump(moved, steps);
+    kernels->jump(moved, steps);
     assert_same_state(moved, words + from + steps);
 }
 
 static void test_short_distances(void **state)
 {
     (void)state;
+    const kdl__kernels *kernels;
     uint32_t *words = sequence(42, 4000);
-    for (size_t i = 0; i < variant_count; i++)
+    for (size_t i = 0; (kernels = kdl__kernels_at(i)); i++)
         for (size_t steps = 0; steps <= 2000; steps++)
-            assert_jump_is_stepping(&variants[i], words, steps % 2 ? 0 : 313, steps);
+            assert_jump_is_stepping(kernels, words, steps % 2 ? 0 : 313, steps);
     free(words);
 }
 
 static void test_block_boundaries(void **state)
 {
     (void)state;
+    const kdl__kernels *kernels;
     enum { COUNT = 3000000 };
     uint32_t *words = sequence(5489, COUNT + 2 * KDL__MT_WORDS);
-    for (size_t i = 0; i < variant_count; i++)
+    for (size_t i = 0; (kernels = kdl__kernels_at(i)); i++)
         for (size_t blocks = 1; blocks * KDL__MT_WORDS < COUNT; blocks += 1 + blocks / 5)
             for (size_t nearby = 0; nearby < 3; nearby++)
-                assert_jump_is_stepping(&variants[i], words, blocks % KDL__MT_WORDS,
+                assert_jump_is_stepping(kernels, words, blocks % KDL__MT_WORDS,
                                         blocks * KDL__MT_WORDS + nearby - 1);
     free(words);
 }
@@ -83,17 +72,18 @@ static void test_block_boundaries(void **state)
 /* Two jumps are the jump by the sum, and every implementation lands on the same bits. */
 static void assert_composition(uint64_t first, uint64_t second)
 {
+    const kdl__kernels *kernels;
     kdl__mt start, expected;
     kdl__mt_seed(&start, (uint32_t)first);
     expected = start;
-    kdl__jump_ref(expected.words, first + second);
-    for (size_t i = 0; i < variant_count; i++) {
+    kdl__kernels_ref.jump(expected.words, first + second);
+    for (size_t i = 0; (kernels = kdl__kernels_at(i)); i++) {
         kdl__mt moved = start;
-        variants[i].jump(moved.words, first);
-        variants[i].jump(moved.words, second);
+        kernels->jump(moved.words, first);
+        kernels->jump(moved.words, second);
         assert_memory_equal(moved.words, expected.words, sizeof(uint32_t) * KDL__MT_WORDS);
         moved = start;
-        variants[i].jump(moved.words, first + second);
+        kernels->jump(moved.words, first + second);
         assert_memory_equal(moved.words, expected.words, sizeof(uint32_t) * KDL__MT_WORDS);
     }
 }
@@ -112,14 +102,15 @@ static void test_composition(void **state)
 static void test_powers(void **state)
 {
     (void)state;
+    const kdl__kernels *kernels;
     for (int i = 0; i < 200; i++) {
         uint64_t steps = random_bits() >> (i % 64);
         kdl__jump_element expected;
-        kdl__jump_power_ref(&expected, steps);
-        for (size_t k = 0; k < variant_count; k++) {
+        kdl__kernels_ref.jump_power(&expected, steps);
+        for (size_t k = 0; (kernels = kdl__kernels_at(k)); k++) {
             kdl__jump_element power;
             memset(&power, 0xee, sizeof power);
-            variants[k].power(&power, steps);
+            kernels->jump_power(&power, steps);
             assert_memory_equal(&power, &expected, sizeof power);
         }
     }
@@ -128,18 +119,19 @@ static void test_powers(void **state)
 static void test_equal_strides(void **state)
 {
     (void)state;
+    const kdl__kernels *kernels;
     const uint64_t strides[] = { 1, 624, 4096, 1000003, UINT64_C(1) << 40, UINT64_MAX / 50 };
     for (size_t s = 0; s < sizeof strides / sizeof strides[0]; s++) {
         kdl__jump_element power;
-        kdl__jump_power_ref(&power, strides[s]);
-        for (size_t i = 0; i < variant_count; i++) {
+        kdl__kernels_ref.jump_power(&power, strides[s]);
+        for (size_t i = 0; (kernels = kdl__kernels_at(i)); i++) {
             kdl__mt start, moved, expected;
             kdl__mt_seed(&start, 7);
             moved = start;
             for (uint64_t chunk = 1; chunk <= 50; chunk++) {
-                variants[i].apply(moved.words, &power);
+                kernels->jump_apply(moved.words, &power);
                 expected = start;
-                variants[i].jump(expected.words, chunk * strides[s]);
+                kernels->jump(expected.words, chunk * strides[s]);
                 assert_memory_equal(moved.words, expected.words, sizeof(uint32_t) * KDL__MT_WORDS);
             }
         }
@@ -169,11 +161,10 @@ static void assert_same_position(const kdl__mt *actual, const kdl__mt *expected)
     assert_int_equal(actual->next, expected->next);
 }
 
-/* The portable table, with one implementation's jump, that steps only below `pays_from` draws. */
-static kdl__kernels table_of(const variant *v, uint64_t pays_from)
+/* The table, made to jump over `pays_from` draws or more. */
+static kdl__kernels jumping_from(const kdl__kernels *kernels, uint64_t pays_from)
 {
-    kdl__kernels table = kdl__kernels_ref;
-    table.jump = v->jump;
+    kdl__kernels table = *kernels;
     table.jump_pays_from = pays_from;
     return table;
 }
@@ -181,10 +172,11 @@ static kdl__kernels table_of(const variant *v, uint64_t pays_from)
 static void test_skip_is_drawing(void **state)
 {
     (void)state;
+    const kdl__kernels *kernels;
     const uint32_t origins[] = { 0, 1, 313, 623, 624 };
-    for (size_t i = 0; i < variant_count; i++) {
-        const kdl__kernels jumping = table_of(&variants[i], 0);
-        const kdl__kernels stepping = table_of(&variants[i], UINT64_MAX);
+    for (size_t i = 0; (kernels = kdl__kernels_at(i)); i++) {
+        const kdl__kernels jumping = jumping_from(kernels, 0);
+        const kdl__kernels stepping = jumping_from(kernels, UINT64_MAX);
         for (size_t o = 0; o < sizeof origins / sizeof origins[0]; o++) {
             kdl__mt start, drawn;
             kdl__mt_seed(&start, 99);
@@ -208,8 +200,9 @@ static void test_skip_is_drawing(void **state)
 static void test_skip_far(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < variant_count; i++) {
-        const kdl__kernels table = table_of(&variants[i], 5000);
+    const kdl__kernels *kernels;
+    for (size_t i = 0; (kernels = kdl__kernels_at(i)); i++) {
+        const kdl__kernels table = jumping_from(kernels, 5000);
         for (int r = 0; r < 200; r++) {
             uint64_t whole = r == 0 ? UINT64_MAX : random_bits();
             uint64_t part = r == 0 ? 623 : random_bits() % whole;
@@ -227,6 +220,7 @@ static void test_skip_far(void **state)
 static void test_golden_skips(void **state)
 {
     (void)state;
+    const kdl__kernels *kernels;
     FILE *file = golden_open("skips.txt");
     char line[128];
     int lines = 0;
@@ -236,8 +230,8 @@ static void test_golden_skips(void **state)
         assert_int_equal(sscanf(line, "%" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNx64, &seed, &draws,
                                 &next, &digest),
                          4);
-        for (size_t i = 0; i < variant_count; i++) {
-            const kdl__kernels table = table_of(&variants[i], 5000);
+        for (size_t i = 0; (kernels = kdl__kernels_at(i)); i++) {
+            const kdl__kernels table = jumping_from(kernels, 5000);
             kdl__mt mt;
             kdl__mt_seed(&mt, seed);
             kdl__mt_skip(&table, &mt, draws);

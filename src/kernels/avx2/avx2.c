@@ -16,6 +16,9 @@ const kdl__kernels kdl__kernels_avx2 = {
     .normal_f64 = kdl__normal_f64_ref,
     .convert = kdl__convert_ref,
     .fill = kdl__fill_ref,
-    .jump = kdl__jump_ref,
+    .jump = kdl__jump_pclmul,
+    .jump_power = kdl__jump_power_pclmul,
+    .jump_apply = kdl__jump_apply_pclmul,
+    .jump_pays_from = 120000,
     .tile_f64 = kdl__tile_f64_avx2,
 };
