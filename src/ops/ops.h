@@ -22,14 +22,4 @@ extern const kdl__op_class kdl__op_mul;      /* number: factor */
 kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *fill, kdl_generator *generator,
                             const char *place);
 
-/* True when an error stands or `tensor` is NULL: the caller then returns kdl__refusal(tensor). */
-static inline bool kdl__refuses(const kdl_tensor *tensor)
-{
-    return !tensor || kdl__failed(tensor->ctx);
-}
-static inline kdl_status kdl__refusal(const kdl_tensor *tensor)
-{
-    return tensor ? tensor->ctx->status : KDL_ERROR_VALUE;
-}
-
 #endif

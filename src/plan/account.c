@@ -57,8 +57,8 @@ int kdl_plan_op_count(const kdl_plan *plan, int index)
 
 kdl_status kdl_plan_get_op(kdl_plan *plan, int index, int op, kdl_plan_op *out)
 {
-    if (kdl__failed(plan->ctx))
-        return plan->ctx->status;
+    if (!plan || kdl__failed(plan->ctx))
+        return plan ? plan->ctx->status : KDL_ERROR_VALUE;
     int count = kdl_plan_op_count(plan, index);
     if (op < 0 || op >= count)
         return kdl__fail(plan->ctx, KDL_ERROR_INDEX, "op %d of a tensor with %d", op, count);
@@ -124,9 +124,9 @@ static void add_live_draws(node_set *set, const kdl__node *head, int64_t *draws)
 
 kdl_status kdl_plan_get_cost(kdl_plan *plan, kdl_plan_cost *cost)
 {
+    if (!plan || kdl__failed(plan->ctx))
+        return plan ? plan->ctx->status : KDL_ERROR_VALUE;
     kdl_context *ctx = plan->ctx;
-    if (kdl__failed(ctx))
-        return ctx->status;
     *cost = (kdl_plan_cost){ 0 };
     node_set set = { .ctx = ctx };
     for (size_t i = 0; i < plan->count; i++) {

@@ -67,19 +67,16 @@ static void release_node(void *node)
 }
 
 /* Where the stream goes on behind a node of unknown length: it has to be computed. */
-static kdl_status resolve_behind(void *opener, uint64_t *start)
+static kdl_status resolve_behind(void *opener, kdl__cursor *cursor, uint64_t *start)
 {
     kdl__node *node = opener;
-    kdl__cursor cursor;
-    kdl__cursor_init(&cursor, kdl__kernels_best());
-    kdl__worker worker = { node->ctx, &cursor, true };
+    kdl__worker worker = { node->ctx, cursor, true };
     kdl_status status = kdl__node_prepare(node, &worker);
     if (!status)
         *start = kdl__op_start(&node->op) + node->prepared.draws;
     /* Nobody but the segment knows the node any more: its values were overwritten. */
     if (atomic_load_explicit(&node->references, memory_order_acquire) == 1)
         kdl__node_drop(node);
-    kdl__cursor_free(&cursor);
     return status;
 }
 

@@ -60,25 +60,27 @@ void kdl__node_release(kdl__node *node)
     }
 }
 
+/* The segment that the opener of `segment` itself starts in. */
+static kdl__segment *segment_before(const kdl__segment *segment)
+{
+    return ((const kdl__node *)segment->opener)->op.at.segment;
+}
+
 /*
  * Resolves the segment of a position, and first those that lie before it: in order, so that a long
  * row of data-dependent ops does not become a deep recursion.
  */
-static kdl_status resolve_position(const kdl__position *position)
+static kdl_status resolve_position(const kdl__position *position, kdl__cursor *cursor)
 {
-    while (position->segment && !position->segment->resolved) {
-        kdl__segment *segment = position->segment;
-        for (;;) {
-            kdl__segment *before = ((kdl__node *)segment->opener)->op.at.segment;
-            if (before->resolved)
-                break;
-            segment = before;
-        }
-        kdl_status status = kdl__segment_resolve(segment);
-        if (status)
-            return status;
+    kdl__segment *segment = position->segment, *behind = NULL;
+    kdl_status status = KDL_OK;
+    for (; segment && !segment->resolved; segment = segment_before(segment)) {
+        segment->behind = behind;
+        behind = segment;
     }
-    return KDL_OK;
+    for (segment = behind; segment && !status; segment = segment->behind)
+        status = kdl__segment_resolve(segment, cursor);
+    return status;
 }
 
 kdl_status kdl__node_prepare(kdl__node *node, kdl__worker *worker)
@@ -86,9 +88,9 @@ kdl_status kdl__node_prepare(kdl__node *node, kdl__worker *worker)
     if (node->is_prepared)
         return KDL_OK;
     kdl__op *op = &node->op;
-    kdl_status status = resolve_position(&op->at);
+    kdl_status status = resolve_position(&op->at, worker->cursor);
     if (!status && op->spare.present && !op->spare.known)
-        status = resolve_position(&op->spare.origin);
+        status = resolve_position(&op->spare.origin, worker->cursor);
     if (!status)
         status = kdl__values_prepare(&op->source, worker);
     if (!status && op->class->prepare)

@@ -138,9 +138,9 @@ static int find_storage(const kdl_plan *plan, const kdl__storage *storage)
 
 kdl_status kdl_plan_add(kdl_plan *plan, const char *name, kdl_tensor *tensor)
 {
+    if (!plan || kdl__failed(plan->ctx))
+        return plan ? plan->ctx->status : KDL_ERROR_VALUE;
     kdl_context *ctx = plan->ctx;
-    if (kdl__failed(ctx))
-        return ctx->status;
     if (!tensor || tensor->ctx != ctx)
         return kdl__fail(ctx, KDL_ERROR_VALUE, "'%s' is no tensor of the plan's context", name);
     kdl__values values;
@@ -160,7 +160,7 @@ int kdl_plan_count(const kdl_plan *plan)
 
 const kdl_plan_tensor *kdl_plan_get(kdl_plan *plan, int index)
 {
-    if (kdl__failed(plan->ctx))
+    if (!plan || kdl__failed(plan->ctx))
         return NULL;
     if (index >= 0 && (size_t)index < plan->count)
         return &plan->entries[index].view;
@@ -194,9 +194,9 @@ static void remove_attribute(kdl_plan *plan, kdl__plan_attribute *attribute)
 
 kdl_status kdl_plan_set_attribute(kdl_plan *plan, const char *key, const char *value)
 {
+    if (!plan || kdl__failed(plan->ctx))
+        return plan ? plan->ctx->status : KDL_ERROR_VALUE;
     kdl_context *ctx = plan->ctx;
-    if (kdl__failed(ctx))
-        return ctx->status;
     kdl__plan_attribute *found = find_attribute(plan, key);
     if (!value) {
         if (found)
@@ -223,8 +223,8 @@ kdl_status kdl_plan_set_attribute(kdl_plan *plan, const char *key, const char *v
 
 kdl_status kdl_plan_set_end(kdl_plan *plan, kdl_generator *generator)
 {
-    if (kdl__failed(plan->ctx))
-        return plan->ctx->status;
+    if (!plan || kdl__failed(plan->ctx))
+        return plan ? plan->ctx->status : KDL_ERROR_VALUE;
     kdl__position_free(&plan->end);
     kdl__position_copy(&plan->end, &generator->at);
     return KDL_OK;

@@ -23,8 +23,8 @@ kdl_status kdl_set_deferred(kdl_context *ctx, bool deferred)
 
 kdl_status kdl_materialize(kdl_tensor *tensor)
 {
-    if (kdl__failed(tensor->ctx))
-        return tensor->ctx->status;
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
     return kdl__storage_materialize(tensor->storage);
 }
 
@@ -101,9 +101,9 @@ static bool range_is_valid(int64_t first, int64_t count, int64_t numel)
 
 kdl_status kdl_tensor_read(kdl_tensor *tensor, int64_t first, int64_t count, void *out)
 {
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
     kdl_context *ctx = tensor->ctx;
-    if (kdl__failed(ctx))
-        return ctx->status;
     if (!range_is_valid(first, count, tensor->numel))
         return kdl__fail(ctx, KDL_ERROR_INDEX, "elements [%lld, %lld + %lld) of a tensor of %lld",
                          (long long)first, (long long)first, (long long)count,
@@ -119,9 +119,9 @@ kdl_status kdl_tensor_read(kdl_tensor *tensor, int64_t first, int64_t count, voi
 
 kdl_status kdl_plan_read(kdl_plan *plan, const kdl_plan_request *requests, int count)
 {
+    if (!plan || kdl__failed(plan->ctx))
+        return plan ? plan->ctx->status : KDL_ERROR_VALUE;
     kdl_context *ctx = plan->ctx;
-    if (kdl__failed(ctx))
-        return ctx->status;
     job few[16], *jobs = few;
     if (count > (int)(sizeof few / sizeof *few)) {
         jobs = kdl__alloc(ctx, (size_t)count, sizeof *jobs);

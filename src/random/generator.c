@@ -153,7 +153,7 @@ static kdl_status resolve(kdl_generator *generator, const char *place)
     kdl_context *ctx = generator->ctx;
     if (kdl__failed(ctx))
         return ctx->status;
-    kdl_status status = kdl__segment_resolve(generator->at.segment);
+    kdl_status status = kdl__segment_resolve(generator->at.segment, &generator->cursor);
     if (status && !kdl__failed(ctx))
         kdl__fail_at(ctx, place, status, "the generator's position could not be computed");
     return status;

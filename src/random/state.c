@@ -42,7 +42,7 @@ kdl_status kdl_generator_get_state(kdl_generator *generator, void *out)
     state.next_float_valid = generator->next_float_valid;
     const kdl__spare *spare = &generator->spare;
     if (spare->present) {
-        if (spare->origin.segment && kdl__segment_resolve(spare->origin.segment))
+        if (spare->origin.segment && kdl__segment_resolve(spare->origin.segment, cursor))
             return kdl__fail(generator->ctx, KDL_ERROR_RUNTIME,
                              "the spare normal could not be computed");
         state.normal_is_valid = 1;

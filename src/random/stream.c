@@ -62,7 +62,8 @@ kdl__segment *kdl__segment_first(kdl_context *ctx, kdl__stream *stream)
 }
 
 kdl__segment *kdl__segment_after(kdl_context *ctx, kdl__stream *stream, void *opener,
-                                 kdl_status (*resolve)(void *opener, uint64_t *start),
+                                 kdl_status (*resolve)(void *opener, kdl__cursor *cursor,
+                                                       uint64_t *start),
                                  void (*release_opener)(void *opener))
 {
     kdl__segment *segment = kdl__segment_first(ctx, stream);
@@ -94,11 +95,11 @@ void kdl__segment_release(kdl__segment *segment)
     kdl_free(ctx, segment);
 }
 
-kdl_status kdl__segment_resolve(kdl__segment *segment)
+kdl_status kdl__segment_resolve(kdl__segment *segment, kdl__cursor *cursor)
 {
     if (segment->resolved)
         return KDL_OK;
-    kdl_status status = segment->resolve(segment->opener, &segment->start);
+    kdl_status status = segment->resolve(segment->opener, cursor, &segment->start);
     segment->resolved = status == KDL_OK;
     return status;
 }

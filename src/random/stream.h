@@ -31,37 +31,6 @@ kdl__stream *kdl__stream_retain(kdl__stream *stream);
 void kdl__stream_release(kdl__stream *stream);
 
 /*
- * A run of positions in a stream that starts at a known draw, or behind an operation (`opener`)
- * that must run first. `start` is valid once `resolved`. Resolving is for one thread.
- */
-typedef struct kdl__segment {
-    atomic_long references;
-    kdl__stream *stream; /* retained */
-    bool resolved;
-    uint64_t start;
-    void *opener; /* owned; NULL for a stream's first segment */
-    kdl_status (*resolve)(void *opener, uint64_t *start);
-    void (*release_opener)(void *opener);
-} kdl__segment;
-
-/* The segment at a stream's beginning (the stream is retained). */
-kdl__segment *kdl__segment_first(kdl_context *ctx, kdl__stream *stream);
-/* The segment behind `opener`, which it owns from now on (even on failure). */
-kdl__segment *kdl__segment_after(kdl_context *ctx, kdl__stream *stream, void *opener,
-                                 kdl_status (*resolve)(void *opener, uint64_t *start),
-                                 void (*release_opener)(void *opener));
-kdl__segment *kdl__segment_retain(kdl__segment *segment);
-void kdl__segment_release(kdl__segment *segment);
-/* Finds `start` if it is not known; records nothing, returns the opener's status. */
-kdl_status kdl__segment_resolve(kdl__segment *segment);
-
-/* A position: `offset` draws into a segment. The holder owns a reference to the segment. */
-typedef struct kdl__position {
-    kdl__segment *segment;
-    uint64_t offset;
-} kdl__position;
-
-/*
  * An engine that stands somewhere in a stream. Each thread has its own; moving to where it
  * already stands costs nothing, so that consecutive fills run on.
  */
@@ -87,6 +56,42 @@ typedef struct kdl__pair {
     double first, second;
 } kdl__pair;
 kdl__pair kdl__normal_pair(double u1, double u2);
+
+/*
+ * A run of positions in a stream that starts at a known draw, or behind an operation (`opener`)
+ * that must run first. `start` is valid once `resolved`. Resolving is for one thread.
+ */
+typedef struct kdl__segment {
+    atomic_long references;
+    kdl__stream *stream; /* retained */
+    bool resolved;
+    uint64_t start;
+    void *opener; /* owned; NULL for a stream's first segment */
+    kdl_status (*resolve)(void *opener, kdl__cursor *cursor, uint64_t *start);
+    void (*release_opener)(void *opener);
+    struct kdl__segment *behind; /* scratch, while a row of segments is being resolved */
+} kdl__segment;
+
+/* The segment at a stream's beginning (the stream is retained). */
+kdl__segment *kdl__segment_first(kdl_context *ctx, kdl__stream *stream);
+/* The segment behind `opener`, which it owns from now on (even on failure). */
+kdl__segment *kdl__segment_after(kdl_context *ctx, kdl__stream *stream, void *opener,
+                                 kdl_status (*resolve)(void *opener, kdl__cursor *cursor,
+                                                       uint64_t *start),
+                                 void (*release_opener)(void *opener));
+kdl__segment *kdl__segment_retain(kdl__segment *segment);
+void kdl__segment_release(kdl__segment *segment);
+/*
+ * Finds `start` if it is not known, computing with `cursor`; records nothing, returns the opener's
+ * status.
+ */
+kdl_status kdl__segment_resolve(kdl__segment *segment, kdl__cursor *cursor);
+
+/* A position: `offset` draws into a segment. The holder owns a reference to the segment. */
+typedef struct kdl__position {
+    kdl__segment *segment;
+    uint64_t offset;
+} kdl__position;
 
 /*
  * The second value of a Box-Muller pair in double, kept for the next element-by-element normal.

@@ -103,4 +103,14 @@ bool kdl__view_sizes(kdl_context *ctx, const kdl_shape *shape, int64_t numel, in
 double kdl__load_double(kdl_dtype dtype, const void *data, int64_t index);
 int64_t kdl__load_int(kdl_dtype dtype, const void *data, int64_t index);
 
+/* True when an error stands or `tensor` is NULL: the caller then returns kdl__refusal(tensor). */
+static inline bool kdl__refuses(const kdl_tensor *tensor)
+{
+    return !tensor || kdl__failed(tensor->ctx);
+}
+static inline kdl_status kdl__refusal(const kdl_tensor *tensor)
+{
+    return tensor ? tensor->ctx->status : KDL_ERROR_VALUE;
+}
+
 #endif
