@@ -49,7 +49,7 @@ static kdl_status run_now(kdl_tensor *tensor, const kdl__op *op, kdl_generator *
     kdl_status status = kdl__node_prepare(&node, &worker);
     if (!status)
         status =
-            kdl__op_run(&node.op, node.prepared.whole, &worker, 0, storage->numel, storage->data);
+            kdl__op_run_all(&node.op, node.prepared.whole, &worker, storage->numel, storage->data);
     if (!status && draws == KDL__DRAWS_UNKNOWN)
         take_prepared(generator, &node.op, &node.prepared);
     kdl__node_drop(&node);

@@ -188,6 +188,17 @@ extern const kdl__deferred kdl__deferred_by_history;
 kdl_status kdl__op_run(const kdl__op *op, const void *whole, kdl__worker *worker, int64_t low,
                        int64_t high, void *window);
 
+/* Does `op` to all of its elements in `storage` of `numel` elements, on the context's threads. */
+kdl_status kdl__op_run_all(const kdl__op *op, const void *whole, kdl__worker *worker, int64_t numel,
+                           void *storage);
+
+/* ---- sharing work between threads -------------------------------------------------------- */
+
+/* How many threads should compute `numel` elements: one where another costs more than it saves. */
+size_t kdl__share_count(const kdl_context *ctx, uint64_t numel);
+/* Where share `index` of `count` begins; share `count` begins at the end. */
+uint64_t kdl__share_begin(uint64_t numel, size_t count, size_t index);
+
 /* ---- the classes that plan itself knows; others stand where their functions are --------- */
 
 extern const kdl__op_class kdl__op_constant;         /* number[0], converted to the dtype */

@@ -2,12 +2,6 @@
 /* Computing ranges of recorded tensors, on every thread. */
 #include "plan/plan_impl.h"
 
-/* Below this many elements another thread costs more than it saves. */
-enum { MIN_SHARE = 128 * 1024 };
-
-/* Shares begin at multiples of this, so that no block of 16 normals is computed twice. */
-enum { ALIGNMENT = 16 };
-
 bool kdl_is_deferred(const kdl_context *ctx)
 {
     return ctx->deferred;
@@ -19,13 +13,6 @@ kdl_status kdl_set_deferred(kdl_context *ctx, bool deferred)
         return ctx->status;
     ctx->deferred = deferred;
     return KDL_OK;
-}
-
-kdl_status kdl_materialize(kdl_tensor *tensor)
-{
-    if (kdl__refuses(tensor))
-        return kdl__refusal(tensor);
-    return kdl__storage_materialize(tensor->storage);
 }
 
 /* Values to be computed for one caller's buffer. */
@@ -48,8 +35,8 @@ static kdl_status run_share(void *user_data, size_t index, int worker_index)
 {
     (void)worker_index;
     const batch *all = user_data;
-    uint64_t length = (all->numel / all->shares + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
-    uint64_t low = length * index, high = index + 1 == all->shares ? all->numel : low + length;
+    uint64_t low = kdl__share_begin(all->numel, all->shares, index);
+    uint64_t high = kdl__share_begin(all->numel, all->shares, index + 1);
     kdl__cursor cursor;
     kdl__cursor_init(&cursor, kdl__kernels_best());
     kdl__worker worker = { all->ctx, &cursor, all->shares == 1 };
@@ -82,17 +69,45 @@ static kdl_status run_jobs(kdl_context *ctx, const job *jobs, size_t count, cons
     }
     kdl__cursor_free(&cursor);
     if (!status) {
-        all.shares = (size_t)(all.numel / MIN_SHARE);
-        if (all.shares > (size_t)ctx->threads)
-            all.shares = (size_t)ctx->threads;
-        if (all.shares == 0)
-            all.shares = 1;
+        all.shares = kdl__share_count(ctx, all.numel);
         status = kdl__parallel(ctx, all.shares, run_share, &all);
     }
     if (status && !kdl__failed(ctx))
         kdl__fail_worker(ctx, place, status);
     return status;
 }
+
+/* ---- one storage ------------------------------------------------------------------------- */
+
+static kdl_status materialize(kdl_context *ctx, void *history, kdl_dtype dtype, int64_t numel,
+                              void *out)
+{
+    kdl__values all = {
+        .dtype = dtype,
+        .node = history,
+        .region = { .numel = numel, .ndim = 1, .sizes = { numel }, .strides = { 1 } },
+    };
+    job one = { &all, 0, (uint64_t)numel, out };
+    kdl_status status = run_jobs(ctx, &one, 1, "kdl_materialize");
+    kdl__values_drop(&all);
+    return status;
+}
+
+static void release_history(void *history)
+{
+    kdl__node_release(history);
+}
+
+const kdl__deferred kdl__deferred_by_history = { materialize, release_history };
+
+kdl_status kdl_materialize(kdl_tensor *tensor)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    return kdl__storage_materialize(tensor->storage);
+}
+
+/* ---- ranges ------------------------------------------------------------------------------ */
 
 static bool range_is_valid(int64_t first, int64_t count, int64_t numel)
 {

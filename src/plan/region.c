@@ -18,6 +18,16 @@ bool kdl__region_is_contiguous(const kdl__region *region)
     return kdl__shape_is_contiguous(region->ndim, region->sizes, region->strides);
 }
 
+void kdl__region_bounds(const kdl__region *region, int64_t *low, int64_t *high)
+{
+    *low = *high = region->offset;
+    if (region->numel == 0)
+        return;
+    *high += 1;
+    for (int d = 0; d < region->ndim; d++)
+        *high += (region->sizes[d] - 1) * region->strides[d];
+}
+
 static void swap_dims(kdl__region *region, int a, int b)
 {
     int64_t size = region->sizes[a], stride = region->strides[a];

@@ -31,6 +31,9 @@ void kdl__region_drop_repeats(kdl__region *region);
 /* Reorders the dimensions of both by descending stride of `region`: for elementwise copies. */
 void kdl__region_sort_both(kdl__region *region, kdl__region *other);
 
+/* The storage's elements from the first to behind the last one of a region. */
+void kdl__region_bounds(const kdl__region *region, int64_t *low, int64_t *high);
+
 /* Copies elements [first, first + count) of a region, row-major, out of its storage's memory. */
 void kdl__region_gather(const kdl__region *region, size_t size, const void *storage, uint64_t first,
                         uint64_t count, void *out);

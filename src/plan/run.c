@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs one op on those of its elements that lie in a window of the storage. */
+/* Runs one op on those of its elements that lie in a window of the storage, or on all of them. */
 #include <string.h>
 
 #include "plan/region.h"
@@ -70,4 +70,65 @@ kdl_status kdl__op_run(const kdl__op *op, const void *whole, kdl__worker *worker
     return op->class->range(op, whole, worker, (uint64_t)(from - region->offset),
                             (uint64_t)(end - from),
                             (char *)window + (size_t)(from - low) * kdl_dtype_nbytes(op->dtype));
+}
+
+/* ---- on several threads ------------------------------------------------------------------ */
+
+/* Below this many elements another thread costs more than it saves. */
+enum { MIN_SHARE = 128 * 1024 };
+
+/* Shares begin at multiples of this, so that no block of 16 normals is computed twice. */
+enum { ALIGNMENT = 16 };
+
+size_t kdl__share_count(const kdl_context *ctx, uint64_t numel)
+{
+    uint64_t most = numel / MIN_SHARE;
+    return most > (uint64_t)ctx->threads ? (size_t)ctx->threads : most ? (size_t)most : 1;
+}
+
+uint64_t kdl__share_begin(uint64_t numel, size_t count, size_t index)
+{
+    uint64_t length = (numel / count + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
+    return index == count || length * index > numel ? numel : length * index;
+}
+
+typedef struct sharing {
+    const kdl__op *op;
+    const void *whole;
+    kdl__worker *worker;
+    size_t shares;
+    int64_t low; /* the storage's elements that the op may write begin here */
+    uint64_t length;
+    char *storage;
+} sharing;
+
+/* The last share ends where the stream goes on: it takes the caller's engine there. */
+static kdl_status run_share(void *user_data, size_t index, int worker_index)
+{
+    (void)worker_index;
+    const sharing *all = user_data;
+    kdl__cursor own, *cursor = index + 1 == all->shares ? all->worker->cursor : &own;
+    if (cursor == &own)
+        kdl__cursor_init(&own, all->worker->cursor->kernels);
+    kdl__worker worker = { all->worker->ctx, cursor, false };
+    int64_t low = all->low + (int64_t)kdl__share_begin(all->length, all->shares, index);
+    int64_t high = all->low + (int64_t)kdl__share_begin(all->length, all->shares, index + 1);
+    kdl_status status = kdl__op_run(all->op, all->whole, &worker, low, high,
+                                    all->storage + (size_t)low * kdl_dtype_nbytes(all->op->dtype));
+    if (cursor == &own)
+        kdl__cursor_free(&own);
+    return status;
+}
+
+kdl_status kdl__op_run_all(const kdl__op *op, const void *whole, kdl__worker *worker, int64_t numel,
+                           void *storage)
+{
+    size_t shares =
+        worker->parallel ? kdl__share_count(worker->ctx, (uint64_t)op->region.numel) : 1;
+    if (shares == 1)
+        return kdl__op_run(op, whole, worker, 0, numel, storage);
+    int64_t low, high;
+    kdl__region_bounds(&op->region, &low, &high);
+    sharing all = { op, whole, worker, shares, low, (uint64_t)(high - low), storage };
+    return kdl__parallel(worker->ctx, shares, run_share, &all);
 }

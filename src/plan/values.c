@@ -14,29 +14,6 @@ kdl__storage *kdl__storage_new_empty(kdl_context *ctx, kdl_dtype dtype, int64_t 
     return kdl__storage_new(ctx, dtype, numel);
 }
 
-static kdl_status materialize(kdl_context *ctx, void *history, kdl_dtype dtype, int64_t numel,
-                              void *out)
-{
-    kdl__cursor cursor;
-    kdl__cursor_init(&cursor, kdl__kernels_best());
-    kdl__worker worker = { ctx, &cursor, true };
-    kdl_status status = kdl__history_prepare(history, 0, numel, &worker);
-    if (!status)
-        status = kdl__history_range(history, dtype, &worker, 0, numel, out);
-    kdl__history_drop(history);
-    kdl__cursor_free(&cursor);
-    if (status)
-        kdl__fail_worker(ctx, "kdl_materialize", status);
-    return status;
-}
-
-static void release_history(void *history)
-{
-    kdl__node_release(history);
-}
-
-const kdl__deferred kdl__deferred_by_history = { materialize, release_history };
-
 void kdl__fail_worker(kdl_context *ctx, const char *place, kdl_status status)
 {
     if (status == KDL_ERROR_MEMORY)
@@ -88,17 +65,6 @@ void kdl__values_free(kdl__values *values)
     memset(values, 0, sizeof *values);
 }
 
-/* The storage's elements between the first and the last one of a region. */
-static void bounds(const kdl__region *region, int64_t *low, int64_t *high)
-{
-    *low = *high = region->offset;
-    if (region->numel == 0)
-        return;
-    *high += 1;
-    for (int d = 0; d < region->ndim; d++)
-        *high += (region->sizes[d] - 1) * region->strides[d];
-}
-
 /* Computes a strided view of a history as a whole: its ranges would touch everything anyway. */
 static kdl_status gather(kdl__values *values, kdl__worker *worker, int64_t low, int64_t high)
 {
@@ -123,7 +89,7 @@ kdl_status kdl__values_prepare(kdl__values *values, kdl__worker *worker)
     if (!values->node || values->gathered)
         return KDL_OK;
     int64_t low, high;
-    bounds(&values->region, &low, &high);
+    kdl__region_bounds(&values->region, &low, &high);
     kdl_status status = kdl__history_prepare(values->node, low, high, worker);
     if (!status && !kdl__region_is_contiguous(&values->region))
         status = gather(values, worker, low, high);

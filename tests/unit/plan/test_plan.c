@@ -149,6 +149,39 @@ static void test_threads(void **state)
     }
 }
 
+/* Eager fills of a large tensor and of strided views of it, the stream going on behind them. */
+static void test_eager_threads(void **state)
+{
+    (void)state;
+    enum { ROWS = 1201, COLUMNS = 913 };
+    static float expected[ROWS * COLUMNS + 5];
+    static const int threads[] = { 1, 2, 3, 7 };
+    for (int t = 0; t < 4; t++) {
+        kdl_context_options options = KDL_CONTEXT_DEFAULTS;
+        options.threads = threads[t];
+        kdl_context *ctx = kdl_context_new(&options);
+        kdl_manual_seed(ctx, 11);
+        kdl_tensor *tensor = kdl_randn(ctx, KDL_SHAPE(ROWS, COLUMNS));
+        kdl_tensor *turned = kdl_transpose(tensor, 0, 1);
+        kdl_tensor *lower = kdl_narrow(turned, 1, 100, ROWS - 100);
+        kdl_uniform_(lower, 0, 1);
+        kdl_mul_(tensor, 1.5);
+        kdl_tensor *behind = kdl_rand(ctx, KDL_SHAPE(5));
+        const float *values = kdl_tensor_data(tensor), *last = kdl_tensor_data(behind);
+        if (t == 0) {
+            memcpy(expected, values, sizeof expected - 5 * sizeof *last);
+            memcpy(expected + ROWS * COLUMNS, last, 5 * sizeof *last);
+        }
+        assert_memory_equal(values, expected, sizeof expected - 5 * sizeof *last);
+        assert_memory_equal(last, expected + ROWS * COLUMNS, 5 * sizeof *last);
+        kdl_tensor_release(behind);
+        kdl_tensor_release(lower);
+        kdl_tensor_release(turned);
+        kdl_tensor_release(tensor);
+        kdl_context_release(ctx);
+    }
+}
+
 static void test_bad_requests(void **state)
 {
     (void)state;
@@ -195,9 +228,13 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries),      cmocka_unit_test(test_ops_and_cost),
-        cmocka_unit_test(test_attributes),   cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_ops_and_cost),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_eager_threads),
+        cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
