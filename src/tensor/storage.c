@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reference-counted storage, in memory or to be computed when it is asked for. */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tensor/tensor_impl.h"
 
 #define ALIGNMENT 64 /* a cache line, and the widest vector */
+
+/*
+ * From this size on values lie in huge pages, if the system has them: touching a fresh page costs
+ * more than computing its values, and 2 MiB at a time cost a seventh of it.
+ */
+#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_FROM (2 * HUGE_PAGE)
 
 static kdl__storage *storage_header(kdl_context *ctx, kdl_dtype dtype, int64_t numel)
 {
@@ -24,15 +32,18 @@ static kdl__storage *storage_header(kdl_context *ctx, kdl_dtype dtype, int64_t n
     return storage;
 }
 
-/* Gives the storage its memory, uninitialised. */
+/* Gives the storage its memory, uninitialised and untouched. */
 static bool allocate_values(kdl__storage *storage)
 {
     size_t nbytes = (size_t)storage->numel * kdl_dtype_nbytes(storage->dtype);
-    storage->block = kdl__alloc(storage->ctx, nbytes + ALIGNMENT - 1, 1);
+    size_t alignment = nbytes >= HUGE_FROM ? HUGE_PAGE : ALIGNMENT;
+    storage->block = kdl__alloc(storage->ctx, nbytes + alignment - 1, 1);
     if (!storage->block)
         return false;
-    uintptr_t misplaced = (uintptr_t)storage->block % ALIGNMENT;
-    storage->data = (char *)storage->block + (misplaced ? ALIGNMENT - misplaced : 0);
+    uintptr_t misplaced = (uintptr_t)storage->block % alignment;
+    storage->data = (char *)storage->block + (misplaced ? alignment - misplaced : 0);
+    if (nbytes >= HUGE_FROM) /* advice: nothing depends on it */
+        (void)madvise(storage->data, nbytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return true;
 }
 
