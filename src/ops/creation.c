@@ -84,6 +84,16 @@ kdl_tensor *kdl_randn_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_o
     return random_tensor(ctx, shape, &fill, options, "kdl_randn");
 }
 
+kdl_tensor *kdl_randint_with(kdl_context *ctx, int64_t low, int64_t high, kdl_shape shape,
+                             const kdl_tensor_options *options)
+{
+    static const kdl_tensor_options defaults = KDL_TENSOR_INT_DEFAULTS;
+    if (!options)
+        options = &defaults;
+    kdl_tensor *tensor = kdl_empty_with(ctx, shape, options);
+    return filled(tensor, kdl__random_range(tensor, low, high, options->generator, "kdl_randint"));
+}
+
 /* ---- like another tensor ----------------------------------------------------------------- */
 
 static kdl_tensor_options options_like(const kdl_tensor *tensor)

@@ -21,5 +21,8 @@ extern const kdl__op_class kdl__op_mul;      /* number: factor */
  */
 kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *fill, kdl_generator *generator,
                             const char *place);
+/* Tensor.random_(from, to), in the same way. */
+kdl_status kdl__random_range(kdl_tensor *tensor, int64_t from, int64_t to, kdl_generator *generator,
+                             const char *place);
 
 #endif

@@ -59,6 +59,7 @@ const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT] = {
     [KDL__GEOMETRIC] = FILL_CLASS("geometric", NULL, .number_names = { "p" }),
     [KDL__BERNOULLI] = FILL_CLASS("bernoulli", NULL, .number_names = { "p" }),
     [KDL__RANDOM] = FILL_CLASS("random", NULL, .integer_names = { "low", "range" }),
+    [KDL__RANDOM_DTYPE] = FILL_CLASS("random_dtype", NULL),
 };
 
 /* PyTorch's normal_ fills blocks of 16 only where the tensor is contiguous and has that many. */
@@ -135,4 +136,26 @@ kdl_status kdl_geometric_with_(kdl_tensor *tensor, double p, const kdl_random_op
 kdl_status kdl_bernoulli_with_(kdl_tensor *tensor, double p, const kdl_random_options *options)
 {
     return fill_with(tensor, KDL__BERNOULLI, p, 0, options, "kdl_bernoulli_");
+}
+
+kdl_status kdl_random_with_(kdl_tensor *tensor, const kdl_random_options *options)
+{
+    return fill_with(tensor, KDL__RANDOM_DTYPE, 0, 0, options, "kdl_random_");
+}
+
+kdl_status kdl__random_range(kdl_tensor *tensor, int64_t from, int64_t to, kdl_generator *generator,
+                             const char *place)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl__fill fill = { .dtype = tensor->storage->dtype };
+    kdl_status status = kdl__fill_set_range(tensor->ctx, place, &fill, from, to);
+    return status ? status : kdl__random_fill(tensor, &fill, generator, place);
+}
+
+kdl_status kdl_random_range_with_(kdl_tensor *tensor, int64_t from, int64_t to,
+                                  const kdl_random_options *options)
+{
+    return kdl__random_range(tensor, from, to, options ? options->generator : NULL,
+                             "kdl_random_range_");
 }

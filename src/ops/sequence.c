@@ -218,6 +218,40 @@ const kdl__op_class kdl__op_randperm = {
     .range = randperm_range,
 };
 
+/* The largest n whose numbers a float dtype holds exactly, as PyTorch says it; bf16 is not checked. */
+static const char *float_limit(kdl_dtype dtype, int64_t n)
+{
+    if (dtype == KDL_F16 && n > 2049)
+        return "2049";
+    if (dtype == KDL_F32 && n > (INT64_C(1) << 24) + 1)
+        return "2^24+1";
+    if (dtype == KDL_F64 && n > (INT64_C(1) << 53) + 1)
+        return "2^53+1";
+    return NULL;
+}
+
+static kdl_status check_randperm(kdl_context *ctx, kdl_dtype dtype, int64_t n)
+{
+    static const char place[] = "kdl_randperm";
+    const char *limit = float_limit(dtype, n);
+    if (n < 0)
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "Trying to create tensor with negative dimension %lld: [%lld]",
+                            (long long)n, (long long)n);
+    if (limit)
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "n cannot be greater than %s for %s type.", limit,
+                            kdl_dtype_scalar_name(dtype));
+    if ((dtype == KDL_U8 && n > 256) || (dtype == KDL_I32 && n > INT64_C(1) << 31))
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "value cannot be converted to type %s without overflow",
+                            dtype == KDL_U8 ? "uint8_t" : "int");
+    if (dtype == KDL_BOOL)
+        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                            "\"randperm\" not implemented for 'Bool'");
+    return KDL_OK;
+}
+
 kdl_tensor *kdl_randperm_with(kdl_context *ctx, int64_t n, const kdl_tensor_options *options)
 {
     static const kdl_tensor_options defaults = KDL_TENSOR_INT_DEFAULTS;
@@ -225,11 +259,8 @@ kdl_tensor *kdl_randperm_with(kdl_context *ctx, int64_t n, const kdl_tensor_opti
         return NULL;
     if (!options)
         options = &defaults;
-    if (n < 0) {
-        kdl__fail_at(ctx, "kdl_randperm", KDL_ERROR_RUNTIME, "n must be non-negative, got %lld",
-                     (long long)n);
+    if (check_randperm(ctx, options->dtype, n))
         return NULL;
-    }
     kdl_generator *generator = kdl__generator_or_default(ctx, options->generator);
     kdl_tensor *tensor = generator ? kdl_empty_with(ctx, KDL_SHAPE(n), options) : NULL;
     kdl__op op = { .class = &kdl__op_randperm };

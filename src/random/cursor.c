@@ -28,9 +28,9 @@ void kdl__cursor_move(kdl__cursor *cursor, kdl__stream *stream, uint64_t draw)
         cursor->mt = stream->origin;
         cursor->draw = 0;
     }
-    /* Words are kept as they are until their block goes, so that a few steps back are free. */
-    if (draw < cursor->draw && cursor->draw - draw <= cursor->mt.next &&
-        cursor->mt.next <= KDL__MT_WORDS) {
+    /* Words stay until their block goes, so a few steps back are free. Place 0 of a block does not
+     * occur: it is place 624 of the block before. */
+    if (draw < cursor->draw && cursor->draw - draw < cursor->mt.next) {
         cursor->mt.next -= (uint32_t)(cursor->draw - draw);
         cursor->draw = draw;
         return;

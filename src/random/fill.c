@@ -1,193 +1,171 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any range of a fill: where its draws are, and what becomes of them. */
-#include <math.h>
-#include <string.h>
-
+/* Fills: how many draws they take, and any range of their elements. */
 #include "random/fill.h"
 
-enum { BLOCK = 16 }; /* values that PyTorch's vectorised normal makes together */
+#include <string.h>
+#include "random/distributions.h"
+
+enum { BLOCK = 16 }; /* normals that Box-Muller makes at a time */
 
 bool kdl__distribution_uses_spare(kdl__distribution distribution)
 {
     return distribution == KDL__NORMAL_SERIAL || distribution == KDL__LOG_NORMAL;
 }
 
-static uint64_t draws_per_value(const kdl__fill *fill)
+static bool is_half(kdl_dtype dtype)
+{
+    return dtype == KDL_F16 || dtype == KDL_BF16;
+}
+
+/* Draws of one uniform, and so of one normal of a block. */
+static unsigned uniform_width(const kdl__fill *fill)
 {
     return fill->dtype == KDL_F64 ? 2 : 1;
 }
 
-/* f32 and f64 draw the last block again when it is not whole; f16 and bf16 draw it only then. */
-static uint64_t block_normal_draws(const kdl__fill *fill)
+/*
+ * Where the draws of the last block begin when numel is no multiple of 16. In f32 and f64 PyTorch
+ * has drawn a uniform for every element by then; the 16-bit types go block by block.
+ */
+static uint64_t tail_start(const kdl__fill *fill)
 {
-    uint64_t tail = fill->numel % BLOCK;
-    if (!tail)
-        return fill->numel * draws_per_value(fill);
-    bool half = fill->dtype == KDL_F16 || fill->dtype == KDL_BF16;
-    return (half ? fill->numel - tail + BLOCK : fill->numel + BLOCK) * draws_per_value(fill);
+    uint64_t drawn = is_half(fill->dtype) ? fill->numel - fill->numel % BLOCK : fill->numel;
+    return drawn * uniform_width(fill);
 }
 
-/* Pairs that an element-by-element normal computes: a spare at hand gives the first value. */
-static uint64_t serial_pairs(const kdl__fill *fill)
+/* Elements that serial normals draw: all but the one that a spare gives. */
+static uint64_t drawn_serially(const kdl__fill *fill)
 {
-    uint64_t values = fill->numel - (fill->has_spare && fill->numel > 0);
-    return (values + 1) / 2;
+    return fill->numel - (fill->has_spare && fill->numel > 0);
 }
 
 uint64_t kdl__fill_draws(const kdl__fill *fill)
 {
-    switch (fill->distribution) {
-    case KDL__UNIFORM:
-        return fill->numel * draws_per_value(fill);
-    case KDL__NORMAL:
-        return block_normal_draws(fill);
-    case KDL__NORMAL_SERIAL:
-    case KDL__LOG_NORMAL:
-        return 4 * serial_pairs(fill);
-    default:
-        return 2 * fill->numel;
+    if (kdl__distribution_uses_spare(fill->distribution)) {
+        uint64_t drawn = drawn_serially(fill);
+        return 4 * (drawn / 2 + drawn % 2);
     }
+    if (fill->distribution != KDL__NORMAL)
+        return fill->numel * kdl__draws_per_element(fill);
+    if (fill->numel % BLOCK == 0)
+        return fill->numel * uniform_width(fill);
+    return tail_start(fill) + BLOCK * uniform_width(fill);
 }
 
 bool kdl__fill_leaves_spare(const kdl__fill *fill, uint64_t *offset)
 {
-    uint64_t pairs = serial_pairs(fill);
-    uint64_t values = fill->numel - (fill->has_spare && fill->numel > 0);
-    *offset = pairs ? 4 * (pairs - 1) : 0;
-    return kdl__distribution_uses_spare(fill->distribution) && values % 2 == 1;
+    if (!kdl__distribution_uses_spare(fill->distribution))
+        return false;
+    uint64_t drawn = drawn_serially(fill);
+    *offset = 4 * (drawn / 2);
+    return drawn % 2 == 1;
 }
 
-/* ---- uniform and block normals ----------------------------------------------------------- */
-
-static void run_uniform(const kdl__fill *fill, kdl__cursor *cursor, void *out, size_t n)
+static void uniform_range(const kdl__fill *fill, kdl__stream *stream, uint64_t start,
+                          kdl__cursor *cursor, uint64_t first, uint64_t count, void *values)
 {
     const kdl__kernels *kernels = cursor->kernels;
-    if (fill->dtype == KDL_F32)
-        kernels->uniform_f32(&cursor->mt, (float)fill->a, (float)fill->b, out, n);
-    else if (fill->dtype == KDL_F16)
-        kernels->uniform_f16(&cursor->mt, (float)fill->a, (float)fill->b, out, n);
-    else if (fill->dtype == KDL_BF16)
-        kernels->uniform_bf16(&cursor->mt, (float)fill->a, (float)fill->b, out, n);
-    else
-        kernels->uniform_f64(&cursor->mt, fill->a, fill->b, out, n);
-    cursor->draw += n * draws_per_value(fill);
+    const float from = (float)fill->a, to = (float)fill->b;
+    kdl__cursor_move(cursor, stream, start + first * uniform_width(fill));
+    switch (fill->dtype) {
+    case KDL_F32:
+        kernels->uniform_f32(&cursor->mt, from, to, values, count);
+        break;
+    case KDL_F16:
+        kernels->uniform_f16(&cursor->mt, from, to, values, count);
+        break;
+    case KDL_BF16:
+        kernels->uniform_bf16(&cursor->mt, from, to, values, count);
+        break;
+    default:
+        kernels->uniform_f64(&cursor->mt, fill->a, fill->b, values, count);
+        break;
+    }
+    cursor->draw += count * uniform_width(fill);
 }
 
-/* n is a multiple of BLOCK. */
-static void run_normal(const kdl__fill *fill, kdl__cursor *cursor, void *out, size_t n)
+/* `count` normals, whole blocks, of the draws that follow. */
+static void normal_blocks(const kdl__fill *fill, kdl__cursor *cursor, void *values, uint64_t count)
 {
     const kdl__kernels *kernels = cursor->kernels;
-    if (fill->dtype == KDL_F32)
-        kernels->normal_f32(&cursor->mt, (float)fill->a, (float)fill->b, out, n);
-    else if (fill->dtype == KDL_F16)
-        kernels->normal_f16(&cursor->mt, (float)fill->a, (float)fill->b, out, n);
-    else if (fill->dtype == KDL_BF16)
-        kernels->normal_bf16(&cursor->mt, (float)fill->a, (float)fill->b, out, n);
-    else
-        kernels->normal_f64(&cursor->mt, fill->a, fill->b, out, n);
-    cursor->draw += n * draws_per_value(fill);
+    const float mean = (float)fill->a, std = (float)fill->b;
+    switch (fill->dtype) {
+    case KDL_F32:
+        kernels->normal_f32(&cursor->mt, mean, std, values, count);
+        break;
+    case KDL_F16:
+        kernels->normal_f16(&cursor->mt, mean, std, values, count);
+        break;
+    case KDL_BF16:
+        kernels->normal_bf16(&cursor->mt, mean, std, values, count);
+        break;
+    default:
+        kernels->normal_f64(&cursor->mt, fill->a, fill->b, values, count);
+        break;
+    }
+    cursor->draw += count * uniform_width(fill);
 }
 
-/* Elements [from, to) of the block whose draws begin at `draw`. */
-static void part_of_block(const kdl__fill *fill, kdl__stream *stream, uint64_t draw,
-                          kdl__cursor *cursor, uint64_t from, uint64_t to, char *out)
+/*
+ * Elements [skip, skip + count) of the blocks that begin at `start`. Blocks of which only a part is
+ * wanted are made aside. Returns where the next values go.
+ */
+static char *blocks_range(const kdl__fill *fill, kdl__stream *stream, uint64_t start,
+                          kdl__cursor *cursor, uint64_t skip, uint64_t count, char *values)
 {
-    _Alignas(64) char block[BLOCK * sizeof(double)];
-    size_t size = kdl_dtype_nbytes(fill->dtype);
-    kdl__cursor_move(cursor, stream, draw);
-    run_normal(fill, cursor, block, BLOCK);
-    memcpy(out, block + from * size, (to - from) * size);
-}
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
+    _Alignas(8) char aside[BLOCK * sizeof(double)];
+    const size_t nbytes = kdl_dtype_nbytes(fill->dtype);
+    if (count == 0)
+        return values;
+    kdl__cursor_move(cursor, stream, start + (skip - skip % BLOCK) * uniform_width(fill));
+    skip %= BLOCK;
+    for (uint64_t n; count > 0; count -= n, values += n * nbytes, skip = 0) {
+        if (skip == 0 && count >= BLOCK) {
+            n = count - count % BLOCK;
+            normal_blocks(fill, cursor, values, n);
+        } else {
+            n = BLOCK - skip < count ? BLOCK - skip : count;
+            normal_blocks(fill, cursor, aside, BLOCK);
+            memcpy(values, aside + skip * nbytes, n * nbytes);
+        }
+    }
+    return values;
 }
 
 static void normal_range(const kdl__fill *fill, kdl__stream *stream, uint64_t start,
-                         kdl__cursor *cursor, uint64_t first, uint64_t count, char *out)
+                         kdl__cursor *cursor, uint64_t first, uint64_t count, void *values)
 {
-    size_t size = kdl_dtype_nbytes(fill->dtype);
-    uint64_t per_value = draws_per_value(fill), end = first + count, at = first;
-    /* With a ragged end the last 16 values come from draws of their own. */
-    uint64_t regular = fill->numel % BLOCK ? fill->numel - BLOCK : fill->numel;
-    uint64_t regular_end = min_u64(end, regular);
-    while (at < regular_end) {
-        uint64_t within = at % BLOCK, block_draw = start + (at - within) * per_value;
-        uint64_t whole = within ? 0 : (regular_end - at) / BLOCK * BLOCK;
-        if (whole) {
-            kdl__cursor_move(cursor, stream, block_draw);
-            run_normal(fill, cursor, out + (at - first) * size, whole);
-            at += whole;
-        } else {
-            uint64_t to = min_u64(BLOCK, within + (regular_end - at));
-            part_of_block(fill, stream, block_draw, cursor, within, to, out + (at - first) * size);
-            at += to - within;
-        }
-    }
-    if (at < end)
-        part_of_block(fill, stream, start + block_normal_draws(fill) - BLOCK * per_value, cursor,
-                      at - regular, end - regular, out + (at - first) * size);
-}
-
-/* ---- element by element ------------------------------------------------------------------ */
-
-/* A double in the fill's dtype, as c10 casts it: to f16 and bf16 through float. */
-static void store(const kdl__fill *fill, const kdl__cursor *cursor, double value, char *out)
-{
-    float narrow = (float)value;
-    if (fill->dtype == KDL_F16 || fill->dtype == KDL_BF16)
-        cursor->kernels->convert(KDL_F32, &narrow, fill->dtype, out, 1);
-    else
-        cursor->kernels->convert(KDL_F64, &value, fill->dtype, out, 1);
-}
-
-static void serial_normal_range(const kdl__fill *fill, kdl__stream *stream, uint64_t start,
-                                kdl__cursor *cursor, uint64_t first, uint64_t count, char *out)
-{
-    size_t size = kdl_dtype_nbytes(fill->dtype);
-    kdl__pair pair = { fill->spare, fill->spare };
-    uint64_t i = first, end = first + count;
-    if (fill->has_spare && i == 0 && i < end)
-        store(fill, cursor, fma(fill->spare, fill->b, fill->a), out + size * (i++ - first));
-    for (bool have = false; i < end; i++) {
-        uint64_t value = i - fill->has_spare;
-        if (!have || value % 2 == 0) {
-            kdl__cursor_move(cursor, stream, start + value / 2 * 4);
-            double u1 = kdl__cursor_uniform(cursor);
-            pair = kdl__normal_pair(u1, kdl__cursor_uniform(cursor));
-            have = true;
-        }
-        double normal = value % 2 ? pair.second : pair.first;
-        store(fill, cursor, fma(normal, fill->b, fill->a), out + size * (i - first));
-    }
+    /* When the last block is drawn again, it overwrites what lies at and behind numel - 16. */
+    const uint64_t tail = fill->numel % BLOCK ? fill->numel - BLOCK : fill->numel;
+    const uint64_t before = first >= tail ? 0 : (count < tail - first ? count : tail - first);
+    char *rest = blocks_range(fill, stream, start, cursor, first, before, values);
+    if (before < count)
+        blocks_range(fill, stream, start + tail_start(fill), cursor, first + before - tail,
+                     count - before, rest);
 }
 
 void kdl__fill_range(const kdl__fill *fill, kdl__stream *stream, uint64_t start,
                      kdl__cursor *cursor, uint64_t first, uint64_t count, void *values)
 {
+    if (count == 0)
+        return;
     switch (fill->distribution) {
     case KDL__UNIFORM:
-        kdl__cursor_move(cursor, stream, start + first * draws_per_value(fill));
-        run_uniform(fill, cursor, values, count);
+        uniform_range(fill, stream, start, cursor, first, count, values);
         break;
     case KDL__NORMAL:
         normal_range(fill, stream, start, cursor, first, count, values);
         break;
+    case KDL__NORMAL_SERIAL:
+    case KDL__LOG_NORMAL:
+        kdl__paired_range(fill, stream, start, cursor, first, count, values);
+        break;
+    case KDL__RANDOM:
+    case KDL__RANDOM_DTYPE:
+        kdl__integer_range(fill, stream, start, cursor, first, count, values);
+        break;
     default:
-        serial_normal_range(fill, stream, start, cursor, first, count, values);
+        kdl__continuous_range(fill, stream, start, cursor, first, count, values);
+        break;
     }
-}
-
-kdl_status kdl__fill_check(kdl_context *ctx, const char *place, const kdl__fill *fill)
-{
-    if (fill->distribution > KDL__NORMAL_SERIAL)
-        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED, "%s is not there yet", place);
-    if (!kdl_dtype_is_floating_point(fill->dtype))
-        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                            fill->distribution == KDL__UNIFORM
-                                ? "\"check_uniform_bounds\" not implemented for '%s'"
-                                : "\"normal_kernel_cpu\" not implemented for '%s'",
-                            kdl_dtype_scalar_name(fill->dtype));
-    return KDL_OK;
 }

@@ -16,6 +16,7 @@ typedef enum kdl__distribution {
     KDL__GEOMETRIC,     /* a = p */
     KDL__BERNOULLI,     /* a = p */
     KDL__RANDOM,        /* low + draw % range; range 0: all 64 bits */
+    KDL__RANDOM_DTYPE,  /* random_() without a range: the dtype's own */
     KDL__DISTRIBUTION_COUNT
 } kdl__distribution;
 
@@ -35,7 +36,10 @@ uint64_t kdl__fill_draws(const kdl__fill *fill);
 
 /* Whether the distribution goes through the spare normal at all. */
 bool kdl__distribution_uses_spare(kdl__distribution distribution);
-/* Whether the fill leaves a spare normal behind; *offset: its four draws, from the fill's start. */
+/*
+ * Whether the fill, of at least one element, leaves a spare normal behind; *offset: where its four
+ * draws begin, from the fill's start.
+ */
 bool kdl__fill_leaves_spare(const kdl__fill *fill, uint64_t *offset);
 
 /*
@@ -51,5 +55,12 @@ void kdl__fill_range(const kdl__fill *fill, kdl__stream *stream, uint64_t start,
  * public function's name) in `ctx`.
  */
 kdl_status kdl__fill_check(kdl_context *ctx, const char *place, const kdl__fill *fill);
+
+/*
+ * random_(from, to): sets `low` and `range` of a fill whose dtype is known. A float dtype moves
+ * both bounds inwards to where rounding cannot leave [from, to). Checks and warns as PyTorch does.
+ */
+kdl_status kdl__fill_set_range(kdl_context *ctx, const char *place, kdl__fill *fill, int64_t from,
+                               int64_t to);
 
 #endif

@@ -68,11 +68,11 @@ kdl_status kdl_generator_set_state(kdl_generator *generator, const void *bytes, 
     if (kdl__failed(ctx))
         return ctx->status;
     if (nbytes != KDL_GENERATOR_STATE_NBYTES)
-        return kdl__fail(ctx, KDL_ERROR_RUNTIME,
-                         "Expected either a CPUGeneratorImplStateLegacy of size 5048 or a "
-                         "CPUGeneratorImplState of size 5056 but found the input RNG state size "
-                         "to be %zu",
-                         nbytes);
+        return kdl__fail(
+            ctx, KDL_ERROR_RUNTIME,
+            "Expected a CPUGeneratorImplState of size %d but found the input RNG state "
+            "size to be %zu",
+            KDL_GENERATOR_STATE_NBYTES, nbytes);
     state_bytes state;
     memcpy(&state, bytes, sizeof state);
     if (!is_valid(&state))
@@ -83,8 +83,8 @@ kdl_status kdl_generator_set_state(kdl_generator *generator, const void *bytes, 
     if (kdl__generator_restart(generator,
                                kdl__stream_from_state(ctx, state.seed, &origin, state.next)))
         return ctx->status;
-    generator->next_float = state.next_float;
     generator->next_float_valid = state.next_float_valid != 0;
+    generator->next_float = generator->next_float_valid ? state.next_float : 0;
     if (state.normal_is_valid)
         generator->spare = (kdl__spare){ .present = true, .known = true, .value = state.normal_y };
     return KDL_OK;

@@ -40,6 +40,18 @@ class Options(ctypes.Structure):
                 ("threads", INT), ("deferred", BOOL)]
 
 
+class RandomOptions(ctypes.Structure):
+    """kdl_random_options: which generator, None for the context's default one."""
+
+    _fields_ = [("nbytes", SIZE), ("generator", POINTER)]
+
+
+class TensorOptions(ctypes.Structure):
+    """kdl_tensor_options."""
+
+    _fields_ = [("nbytes", SIZE), ("dtype", INT), ("requires_grad", BOOL), ("generator", POINTER)]
+
+
 WARNING_CALLBACK = ctypes.CFUNCTYPE(None, POINTER, TEXT)
 
 
@@ -51,9 +63,16 @@ class NewTensor(POINTER):
     """A tensor of which the caller gets a reference."""
 
 
+class NewGenerator(POINTER):
+    """A generator of which the caller gets a reference."""
+
+
 class Status(INT):
     """A kdl_status: what it says is in the context's error."""
 
+
+RANDOM = ctypes.POINTER(RandomOptions)
+NEW = ctypes.POINTER(TensorOptions)
 
 # name: result, then arguments
 FUNCTIONS = {
@@ -93,6 +112,32 @@ FUNCTIONS = {
     "kdl_unsqueeze": (NewTensor, POINTER, INT),
     "kdl_expand": (NewTensor, POINTER, Shape),
     "kdl_view": (NewTensor, POINTER, Shape),
+    "kdl_generator_new": (NewGenerator, POINTER),
+    "kdl_generator_clone": (NewGenerator, POINTER),
+    "kdl_generator_release": (None, POINTER),
+    "kdl_default_generator": (POINTER, POINTER),
+    "kdl_generator_manual_seed": (Status, POINTER, ctypes.c_uint64),
+    "kdl_generator_initial_seed": (ctypes.c_uint64, POINTER),
+    "kdl_generator_get_state": (Status, POINTER, POINTER),
+    "kdl_generator_set_state": (Status, POINTER, POINTER, SIZE),
+    "kdl_generator_tell": (LONG, POINTER),
+    "kdl_generator_seek": (Status, POINTER, LONG),
+    "kdl_generator_random": (ctypes.c_uint32, POINTER),
+    "kdl_generator_random64": (ctypes.c_uint64, POINTER),
+    "kdl_empty_with": (NewTensor, POINTER, Shape, NEW),
+    "kdl_rand_with": (NewTensor, POINTER, Shape, NEW),
+    "kdl_randn_with": (NewTensor, POINTER, Shape, NEW),
+    "kdl_randint_with": (NewTensor, POINTER, LONG, LONG, Shape, NEW),
+    "kdl_randperm_with": (NewTensor, POINTER, LONG, NEW),
+    "kdl_uniform_with_": (Status, POINTER, DOUBLE, DOUBLE, RANDOM),
+    "kdl_normal_with_": (Status, POINTER, DOUBLE, DOUBLE, RANDOM),
+    "kdl_log_normal_with_": (Status, POINTER, DOUBLE, DOUBLE, RANDOM),
+    "kdl_exponential_with_": (Status, POINTER, DOUBLE, RANDOM),
+    "kdl_cauchy_with_": (Status, POINTER, DOUBLE, DOUBLE, RANDOM),
+    "kdl_geometric_with_": (Status, POINTER, DOUBLE, RANDOM),
+    "kdl_bernoulli_with_": (Status, POINTER, DOUBLE, RANDOM),
+    "kdl_random_with_": (Status, POINTER, RANDOM),
+    "kdl_random_range_with_": (Status, POINTER, LONG, LONG, RANDOM),
 }
 
 
@@ -112,8 +157,8 @@ def load(path):
             function = getattr(library, name)
             function.argtypes = arguments
             # A subclass of a simple type would come back as an object, not as its value.
-            function.restype = {OwnedText: POINTER, NewTensor: POINTER, Status: INT}.get(
-                result, result)
+            function.restype = {OwnedText: POINTER, NewTensor: POINTER, NewGenerator: POINTER,
+                                Status: INT}.get(result, result)
     return library
 
 
@@ -137,7 +182,7 @@ class Context:
     def call(self, name, *arguments):
         """Calls a function; a new tensor becomes a Tensor, an owned text a str."""
         result = getattr(self.library, name)(
-            *(a.pointer if isinstance(a, (Context, Tensor)) else a for a in arguments))
+            *(a.pointer if isinstance(a, (Context, Tensor, Generator)) else a for a in arguments))
         status = self.library.kdl_error_status(self.pointer)
         if status:
             error = KindlingError(self.library.kdl_status_name(status).decode(),
@@ -147,17 +192,57 @@ class Context:
         kind = FUNCTIONS[name][0]
         if kind is NewTensor:
             return Tensor(self, result)
+        if kind is NewGenerator:
+            return Generator(self, result)
         if kind is OwnedText:
             text = ctypes.string_at(result).decode()
             self.library.kdl_free(self.pointer, result)
             return text
         return None if kind is Status else result
 
+    def options(self, dtype=torch.float32, generator=None):
+        """kdl_tensor_options."""
+        return TensorOptions(ctypes.sizeof(TensorOptions), DTYPES.index(dtype), False,
+                             generator.pointer if generator else None)
+
+    def empty(self, shape, dtype=torch.float32):
+        return self.call("kdl_empty_with", self, list(shape), self.options(dtype))
+
+    def generator(self):
+        return self.call("kdl_generator_new", self)
+
     def tensor(self, source):
         """A copy of a torch.Tensor."""
         source = source.detach().contiguous()
         return self.call("kdl_tensor_from_data", self, DTYPES.index(source.dtype),
                          list(source.shape), source.data_ptr() or 1)
+
+
+class Generator:
+    """A kdl_generator. generator.name(...) calls kdl_generator_name(generator, ...)."""
+
+    def __init__(self, context, pointer):
+        self.context = context
+        self.pointer = pointer
+
+    def __del__(self):
+        self.context.library.kdl_generator_release(self.pointer)
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *arguments: self.context.call("kdl_generator_" + name, self, *arguments)
+
+    def state(self):
+        """The bytes of torch.Generator.get_state()."""
+        state = ctypes.create_string_buffer(5056)
+        self.get_state(ctypes.addressof(state))
+        return state.raw
+
+    def load_state(self, state):
+        """set_state() of bytes."""
+        buffer = ctypes.create_string_buffer(state, max(len(state), 1))
+        self.set_state(ctypes.addressof(buffer), len(state))
 
 
 class Tensor:
@@ -202,6 +287,14 @@ class Tensor:
         data = ctypes.string_at(self.kdl_tensor_data(), span * self.dtype.itemsize)
         values = torch.frombuffer(bytearray(data), dtype=self.dtype)
         return values.as_strided(sizes, strides)
+
+    def fill(self, name, *arguments, generator=None):
+        """A random in-place function by its name in PyTorch, e.g. fill("normal_", 0.0, 1.0)."""
+        if name == "random_" and arguments:
+            name = "random_range_"
+        options = RandomOptions(ctypes.sizeof(RandomOptions),
+                                generator.pointer if generator else None)
+        getattr(self, f"kdl_{name}with_")(*arguments, options)
 
     def view(self, call):
         """Applies a view call (see tests/golden/tensor_cases.py)."""

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every random fill has PyTorch's bits, and leaves the generator in PyTorch's state."""
+import random
+import warnings
+
+import pytest
+import torch
+
+from kindling import Context, KindlingError
+from tensor_cases import DTYPES
+
+SIZES = (*range(71), 127, 128, 1000, 65537, 1000003)
+SEEDS = (0, 2**32 - 1, 2**32 + 5, -1, 42)
+FLOATS = ("f32", "f64", "f16", "bf16")
+INTEGERS = ("i64", "i32", "u8", "bool")
+ALL = FLOATS + INTEGERS
+
+# op: dtypes, then lists of arguments
+FILLS = {
+    "uniform_": (FLOATS, [(0.0, 1.0), (-0.1, 0.3), (5.0, 5.01), (-3.0, 0.0), (2.5, 2.5)]),
+    "normal_": (FLOATS, [(0.0, 1.0), (0.0, 0.02), (-3.7, 12.5), (1.0, 0.0)]),
+    "log_normal_": (FLOATS, [(0.0, 1.0), (1.5, 0.25), (-20.0, 4.0)]),
+    "exponential_": (FLOATS, [(1.0,), (0.3,), (1e5,), (float("inf"),)]),
+    "cauchy_": (FLOATS, [(0.0, 1.0), (2.5, 0.7), (-100.0, 1e-3)]),
+    "geometric_": (FLOATS + ("i64", "i32", "u8"), [(0.5,), (0.01,), (0.999,), (1e-10,)]),
+    "bernoulli_": (ALL, [(0.5,), (0.0,), (1.0,), (1e-3,)]),
+    "random_": (ALL, [()]),
+}
+# random_(from, to), by dtype: on both sides of 2^28, and to the ends of the type
+RANGES = {
+    "f32": [(0, 10), (-5, 2**24), (0, 2**28 - 1), (0, 2**28), (2**24 + 1, 2**26 + 3)],
+    "f64": [(0, 10), (-(2**53), 2**53), (0, 2**28), (-(2**63), 2**63 - 1)],
+    "f16": [(0, 10), (-2048, 2049), (0, 65504), (-65000, -3)],
+    "bf16": [(0, 10), (-256, 257), (0, 100000), (-(2**40), 2**41 + 12345)],
+    "i64": [(0, 10), (-5, 5), (0, 2**28 - 1), (0, 2**28), (-(2**63), 2**63 - 1), (7, 8)],
+    "i32": [(0, 10), (-(2**31), 2**31), (0, 2**28 - 1), (0, 2**28)],
+    "u8": [(0, 10), (0, 256), (255, 256)],
+    "bool": [(0, 2), (1, 2)],
+}
+CASES = [(op, dtype, arguments) for op, (dtypes, lists) in FILLS.items() for dtype in dtypes
+         for arguments in lists]
+CASES += [("random_", dtype, bounds) for dtype, lists in RANGES.items() for bounds in lists]
+
+# On Intel processors PyTorch's wheel takes these from MKL's own streams.
+MKL = ("exponential_", "bernoulli_")
+
+
+@pytest.fixture(scope="module")
+def context(prototyped_library):
+    return Context(prototyped_library)
+
+
+def is_intel():
+    with open("/proc/cpuinfo", encoding="ascii") as cpuinfo:
+        return "GenuineIntel" in cpuinfo.read()
+
+
+def bits(tensor):
+    """Comparable bits; NaN counts as NaN, whatever its payload."""
+    if tensor.dtype.is_floating_point:
+        tensor = tensor.nan_to_num(nan=1.2345, posinf=torch.inf, neginf=-torch.inf)
+    return tensor.contiguous().reshape(-1).view(torch.uint8)
+
+
+def assert_same(ours, theirs, *what):
+    assert ours.dtype == theirs.dtype and ours.shape == theirs.shape, what
+    if not torch.equal(bits(ours), bits(theirs)):
+        pytest.fail(f"{what}: {int((ours != theirs).sum())} of {ours.numel()} differ")
+
+
+def state_of(generator):
+    return generator.get_state().numpy().tobytes()
+
+
+def torch_fill(tensor, op, arguments, generator):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(tensor, op)(*arguments, generator=generator)
+
+
+@pytest.mark.parametrize("op,dtype,arguments", CASES, ids=lambda value: str(value))
+def test_sizes_and_seeds(context, op, dtype, arguments):
+    if op in MKL and is_intel():
+        pytest.skip("PyTorch draws from MKL's streams on this processor")
+    theirs, ours = torch.Generator(), context.generator()
+    for seed in SEEDS:
+        for size in SIZES:
+            theirs.manual_seed(seed)
+            ours.manual_seed(seed % 2**64)
+            expected = torch_fill(torch.empty(size, dtype=DTYPES[dtype]), op, arguments, theirs)
+            tensor = context.empty([size], DTYPES[dtype])
+            tensor.fill(op, *arguments, generator=ours)
+            assert_same(tensor.torch(), expected, op, dtype, arguments, seed, size)
+            assert ours.state() == state_of(theirs), (op, dtype, arguments, seed, size)
+
+
+VIEWS = [
+    ([("transpose", 0, 1)], (5, 7)),
+    ([("transpose", 0, 1)], (70, 33)),
+    ([("slice", 0, 1, 9, 3)], (10, 20)),
+    ([("slice", 1, 0, 2**63 - 1, 2)], (9, 20)),
+    ([("permute", (2, 0, 1))], (4, 5, 6)),
+    ([("permute", (1, 3, 0, 2))], (3, 1, 4, 5)),
+    ([("select", 1, 2)], (40, 3)),
+    ([("narrow", 1, 1, 2), ("transpose", 0, 2)], (6, 5, 4)),
+    ([("narrow", 0, 2, 3)], (6, 16)),
+    ([("select", 0, 1)], (2, 300)),
+]
+
+
+@pytest.mark.parametrize("calls,shape", VIEWS, ids=lambda value: str(value))
+def test_views(context, calls, shape):
+    theirs, ours = torch.Generator(), context.generator()
+    cases = [case for case in CASES if not (case[0] in MKL and is_intel())]
+    for op, dtype, arguments in cases:
+        for seed in SEEDS:
+            theirs.manual_seed(seed)
+            ours.manual_seed(seed % 2**64)
+            base = torch.ones(shape, dtype=DTYPES[dtype])
+            mine = context.tensor(base)
+            expected, view = base, mine
+            for name, *rest in calls:
+                if name == "slice":
+                    dim, start, end, step = rest
+                    index = [slice(None)] * expected.dim()
+                    index[dim] = slice(start, end, step)
+                    expected = expected[tuple(index)]
+                else:
+                    expected = getattr(expected, name)(*rest)
+                view = view.view((name, *rest))
+            torch_fill(expected, op, arguments, theirs)
+            view.fill(op, *arguments, generator=ours)
+            assert_same(mine.torch(), base, op, dtype, arguments, calls, shape, seed)
+            assert ours.state() == state_of(theirs), (op, dtype, arguments, calls, seed)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sequences(context, seed):
+    """Ops one after the other on one generator, so that the spare normal goes from one to the next."""
+    choice = random.Random(seed)
+    cases = [case for case in CASES if not (case[0] in MKL and is_intel())]
+    normals = [case for case in cases if case[0] in ("normal_", "log_normal_")]
+    theirs, ours = torch.Generator(), context.generator()
+    theirs.manual_seed(seed)
+    ours.manual_seed(seed)
+    for step in range(200):
+        op, dtype, arguments = choice.choice(normals if choice.random() < 0.6 else cases)
+        size = choice.choice((0, 1, 2, 3, 5, 7, 15, 16, 17, 31, 200, 1001))
+        expected = torch_fill(torch.empty(size, dtype=DTYPES[dtype]), op, arguments, theirs)
+        tensor = context.empty([size], DTYPES[dtype])
+        tensor.fill(op, *arguments, generator=ours)
+        assert_same(tensor.torch(), expected, seed, step, op, dtype, arguments, size)
+        assert ours.state() == state_of(theirs), (seed, step, op, dtype, arguments, size)
+        if choice.random() < 0.1:  # hand the stream to a new generator, with its spare
+            fresh = context.generator()
+            fresh.load_state(state_of(theirs))
+            ours = choice.choice((fresh, ours.clone()))
+
+
+def outcome(call):
+    """What a call gives: "ok", or the exception's name and the first line of its text."""
+    try:
+        call()
+    except KindlingError as error:
+        return error.status, str(error)
+    except Exception as error:  # noqa: BLE001: any of PyTorch's
+        return type(error).__name__, str(error).split("\n", maxsplit=1)[0]
+    return "ok"
+
+
+NAN, INF = float("nan"), float("inf")
+BAD = {
+    "uniform_": [(2.0, 1.0), (1.5, 1.25), (NAN, 1.0), (0.0, NAN), (INF, INF), (-INF, 0.0),
+                 (-3e38, 3e38), (-1e308, 1e308), (-4e4, 4e4), (0.0, 7e4), (65504.0, 65510.0),
+                 (123456.789, 1.0), (1e10, 1e6), (0.0, 1e40), (3.3895313e38, 3.39e38), (0.0, 1.0)],
+    "normal_": [(0.0, -1.0), (0.0, NAN), (NAN, 1.0), (0.0, INF), (0.0, -1e-7), (0.0, 1.0)],
+    "log_normal_": [(0.0, 0.0), (0.0, -1.5), (0.0, NAN), (NAN, 1.0), (INF, 1.0), (0.0, INF)],
+    "exponential_": [(0.0,), (-1.0,), (NAN,), (INF,), (-0.0,), (1.0,)],
+    "cauchy_": [(0.0, 0.0), (0.0, -1.0), (0.0, NAN), (NAN, 1.0), (0.0, INF)],
+    "geometric_": [(0.0,), (1.0,), (-1.0,), (2.0,), (NAN,), (0.5,)],
+    "bernoulli_": [(-0.1,), (1.1,), (NAN,), (0.5,)],
+    "random_": [(), (5, 5), (6, 5), (0, 10), (-5, 5), (0, 257), (0, 3), (-257, -256), (0, 2**28),
+                (0, 2**31), (0, 2**31 + 1), (-(2**31) - 1, 0), (0, 2049), (0, 2050), (2051, 2052),
+                (2049, 2050), (0, 65504), (0, 65505), (0, 65520), (2**24 + 1, 2**24 + 2),
+                (0, 2**24 + 2), (-(2**24) - 1, 5), (0, 2**53 + 2), (-(2**63), 2**63 - 1),
+                (2**63 - 2, 2**63 - 1), (1000000007, 1000000008), (-(2**63), -(2**63) + 1)],
+}
+
+
+@pytest.mark.parametrize("op", BAD)
+@pytest.mark.parametrize("shape", [(20,), (0,)], ids=str)
+def test_arguments(context, op, shape):
+    """Errors and warnings: the same exceptions with the same texts, for the same arguments."""
+    seen = set()
+    for dtype in ALL:
+        for arguments in BAD[op]:
+            theirs, ours = torch.Generator(), context.generator()
+            theirs.manual_seed(3)
+            ours.manual_seed(3)
+            expected, tensor = torch.ones(shape, dtype=DTYPES[dtype]), context.empty(
+                shape, DTYPES[dtype])
+            context.warnings.clear()
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                torch.set_warn_always(True)
+                wanted = outcome(lambda: getattr(expected, op)(*arguments, generator=theirs))
+                torch.set_warn_always(False)
+            got = outcome(lambda: tensor.fill(op, *arguments, generator=ours))
+            assert got == wanted, (op, dtype, arguments, shape)
+            texts = [str(w.message).split(" (Triggered internally")[0] for w in caught]
+            assert context.warnings == texts, (op, dtype, arguments, shape)
+            if got == "ok" and not (op in MKL and is_intel()):
+                assert_same(tensor.torch(), expected, op, dtype, arguments)
+            assert ours.state() == state_of(theirs) or is_intel(), (op, dtype, arguments)
+            seen.add(got)
+    assert "ok" in seen and len(seen) > 1
+
+
+def test_overlapping_memory_is_refused(context):
+    for op, (_, lists) in FILLS.items():
+        wanted = outcome(lambda: getattr(torch.ones(1, 5).expand(4, 5), op)(*lists[0]))
+        tensor = context.tensor(torch.ones(1, 5)).kdl_expand([4, 5])
+        assert outcome(lambda: tensor.fill(op, *lists[0])) == wanted != "ok", op
+
+
+def test_creation(context):
+    theirs, ours = torch.Generator(), context.generator()
+    for seed in SEEDS:
+        for dtype in ALL:
+            options = {"dtype": DTYPES[dtype], "generator": theirs}
+            for shape in ((), (0,), (7,), (3, 5), (16,), (100, 3), (1, 17, 1)):
+                calls = [("randint", (0, 2)), ("randint", (3, 70000)), ("randint", (5, 5)),
+                         ("randint", (-3, 2**40))]
+                if dtype in FLOATS:
+                    calls += [("rand", ()), ("randn", ())]
+                for name, arguments in calls:
+                    theirs.manual_seed(seed)
+                    ours.manual_seed(seed % 2**64)
+                    made = {}
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")
+                        wanted = outcome(lambda: made.update(
+                            torch=getattr(torch, name)(*arguments, shape, **options)))
+                    got = outcome(lambda: made.update(kindling=context.call(
+                        f"kdl_{name}_with", context, *arguments, list(shape),
+                        context.options(DTYPES[dtype], ours))))
+                    assert got == wanted, (name, arguments, shape, dtype)
+                    if got == "ok":
+                        assert_same(made["kindling"].torch(), made["torch"], name, arguments, dtype)
+                    assert ours.state() == state_of(theirs), (name, arguments, shape, dtype)
+
+
+def test_randperm(context):
+    theirs, ours = torch.Generator(), context.generator()
+    sizes = (-1, *range(20), 255, 256, 257, 1000, 2049, 2050, 65537, 1000003, 2**24 + 1, 2**24 + 2)
+    for dtype in ALL:
+        for n in sizes:
+            if n > 2**24 and dtype != "f32":
+                continue
+            theirs.manual_seed(n % 1000)
+            ours.manual_seed(n % 1000)
+            made = {}
+            wanted = outcome(lambda: made.update(
+                torch=torch.randperm(n, dtype=DTYPES[dtype], generator=theirs)))
+            got = outcome(lambda: made.update(kindling=context.call(
+                "kdl_randperm_with", context, n, context.options(DTYPES[dtype], ours))))
+            assert got == wanted, (n, dtype)
+            if got == "ok":
+                assert_same(made["kindling"].torch(), made["torch"], n, dtype)
+            assert ours.state() == state_of(theirs), (n, dtype)
