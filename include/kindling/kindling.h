@@ -5,6 +5,8 @@
 
 #include "kindling/base.h"
 #include "kindling/dtype.h"
+#include "kindling/module.h"
+#include "kindling/nn.h"
 #include "kindling/options.h"
 #include "kindling/ops.h"
 #include "kindling/plan.h"

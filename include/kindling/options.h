@@ -17,14 +17,22 @@
         (void)(o h), (void)(o i), (void)(o j), (void)(o k), (void)(o l), (void)(o m), (void)(o n), \
         (void)(o p), (void)(o q)
 
-/* Calls function(arguments..., &options): KDL__WITH(type, defaults, (named...), function, ...). */
+/*
+ * Calls function(arguments..., &options): KDL__WITH(type, defaults, (named...), function, ...). The
+ * struct has a name of its own at each use, so that such calls can be nested.
+ */
 #define KDL__WITH(type, defaults, named, function, ...)                                            \
+    KDL__WITH_(KDL__PASTE(kdl_options_, __COUNTER__), type, (defaults), named, function,           \
+               __VA_ARGS__)
+#define KDL__WITH_(options, type, defaults, named, function, ...)                                  \
     __extension__({                                                                                \
-        type kdl_options_ = defaults;                                                              \
-        KDL__SET_UNPACK(kdl_options_, KDL__UNPAREN named);                                         \
-        function(__VA_ARGS__, &kdl_options_);                                                      \
+        type options = KDL__UNPAREN defaults;                                                      \
+        KDL__SET_UNPACK(options, KDL__UNPAREN named);                                              \
+        function(__VA_ARGS__, &options);                                                           \
     })
 #define KDL__UNPAREN(...) __VA_ARGS__
+#define KDL__PASTE(a, b) KDL__PASTE_(a, b)
+#define KDL__PASTE_(a, b) a##b
 #define KDL__SET_UNPACK(o, ...) KDL__SET(o, __VA_ARGS__)
 
 #endif

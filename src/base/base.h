@@ -68,6 +68,14 @@ char *kdl__asprintf(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
 /* Grows *array to hold at least `needed` elements of `size` bytes, doubling; false on failure. */
 bool kdl__grow(kdl_context *ctx, void **array, size_t *capacity, size_t needed, size_t size);
 
+/*
+ * Reads a caller's option struct `given` (NULL: none) over the defaults in `options`. The first
+ * field of both is their size; an older, shorter struct leaves the rest alone. False, with a
+ * TypeError at `place`, for a size that cannot be.
+ */
+bool kdl__read_options(kdl_context *ctx, const char *place, void *options, size_t nbytes,
+                       const void *given);
+
 /* Checked arithmetic: false on overflow. */
 static inline bool kdl__mul_size(size_t a, size_t b, size_t *product)
 {
@@ -92,6 +100,8 @@ void kdl__text_vprintf(kdl__text *text, const char *format, va_list arguments) K
  * point is a point whatever the program's locale, and a NaN has no sign.
  */
 void kdl__text_double(kdl__text *text, char conversion, int precision, double value);
+/* A number as Python's repr() writes a float: the fewest digits that give it back. */
+void kdl__text_repr(kdl__text *text, double value);
 /* The finished, NUL-terminated string (the caller frees it with kdl_free), or NULL on failure. */
 char *kdl__text_take(kdl__text *text);
 void kdl__text_free(kdl__text *text);

@@ -18,15 +18,34 @@ static void malloc_deallocate(void *user_data, void *pointer)
     free(pointer);
 }
 
-/* Reads the caller's options over the defaults; an older, shorter struct leaves the rest alone. */
+/* Copies an option struct over another of `nbytes`; false when its size cannot be. */
+static bool overlay(void *options, size_t nbytes, const void *given)
+{
+    size_t given_nbytes;
+    if (!given)
+        return true;
+    memcpy(&given_nbytes, given, sizeof given_nbytes);
+    if (given_nbytes < sizeof given_nbytes || given_nbytes > nbytes)
+        return false;
+    memcpy(options, given, given_nbytes);
+    return true;
+}
+
+bool kdl__read_options(kdl_context *ctx, const char *place, void *options, size_t nbytes,
+                       const void *given)
+{
+    if (overlay(options, nbytes, given))
+        return true;
+    kdl__fail_at(ctx, place, KDL_ERROR_TYPE,
+                 "the options' size is wrong: are they of another version of the library?");
+    return false;
+}
+
 static bool read_options(const kdl_context_options *given, kdl_context_options *options)
 {
     *options = (kdl_context_options)KDL_CONTEXT_DEFAULTS;
-    if (given) {
-        if (given->nbytes < sizeof given->nbytes || given->nbytes > sizeof *options)
-            return false;
-        memcpy(options, given, given->nbytes);
-    }
+    if (!overlay(options, sizeof *options, given))
+        return false;
     if (!options->allocator.reallocate != !options->allocator.deallocate)
         return false;
     if (!options->allocator.reallocate)

@@ -2,6 +2,7 @@
 /* A string that grows as it is written. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base.h"
@@ -93,6 +94,24 @@ void kdl__text_double(kdl__text *text, char conversion, int precision, double va
     }
     *to = '\0';
     text->length = (size_t)(to - text->data);
+}
+
+void kdl__text_repr(kdl__text *text, double value)
+{
+    char digits[40];
+    int precision = 0;
+    if (!isfinite(value)) {
+        kdl__text_double(text, 'f', 0, value);
+        return;
+    }
+    do
+        snprintf(digits, sizeof digits, "%.*e", precision, value);
+    while (strtod(digits, NULL) != value && ++precision < 17);
+    int exponent = atoi(strchr(digits, 'e') + 1);
+    if (exponent < -4 || exponent >= 16)
+        kdl__text_double(text, 'e', precision, value);
+    else
+        kdl__text_double(text, 'f', precision > exponent ? precision - exponent : 1, value);
 }
 
 char *kdl__text_take(kdl__text *text)

@@ -52,6 +52,7 @@ struct kdl_tensor {
     int ndim;
     bool requires_grad;
     bool is_parameter;
+    int owners;                           /* under how many names modules hold it */
     void *autograd;                       /* belongs to the training library; NULL without it */
     void (*release_autograd)(void *slot); /* called when the tensor goes */
     int64_t *strides;                     /* = dims + ndim */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Identity and Linear (torch/nn/modules/linear.py). */
+#include <math.h>
+
+#include "kindling/ops.h"
+#include "nn/layers.h"
+#include "nn/module_impl.h"
+
+const kdl_module_class kdl_class_identity = { .name = "Identity" };
+
+kdl_module *kdl_nn_identity(kdl_context *ctx)
+{
+    return kdl_module_new(ctx, KDL_CLASS_IDENTITY);
+}
+
+/* The bound of kaiming_uniform_ with a = sqrt(5), in its steps: gain, std, bound. */
+static double kaiming_bound(int64_t fan_in)
+{
+    double a = sqrt(5.0);
+    double gain = sqrt(2.0 / (1 + a * a));
+    return sqrt(3.0) * (gain / sqrt((double)fan_in));
+}
+
+static kdl_status linear_reset_parameters(kdl_module *module)
+{
+    const kdl__linear *linear = kdl_module_fields(module);
+    int64_t fan_in = linear->in_features;
+    kdl_tensor *weight = kdl_parameter(module, "weight"), *bias = kdl_parameter(module, "bias");
+    if (weight && kdl_tensor_numel(weight) > 0)
+        kdl_uniform_(weight, -kaiming_bound(fan_in), kaiming_bound(fan_in));
+    else if (weight)
+        kdl__warn(module->ctx, "Initializing zero-element tensors is a no-op");
+    if (bias) {
+        /* Not -0.0, which uniform_ would keep. */
+        double bound = fan_in > 0 ? 1 / sqrt((double)fan_in) : 0;
+        kdl_uniform_(bias, fan_in > 0 ? -bound : 0, bound);
+    }
+    return module->ctx->status;
+}
+
+static char *linear_extra_repr(const kdl_module *module)
+{
+    const kdl__linear *linear = kdl_module_fields(module);
+    return kdl_format(module->ctx, "in_features=%lld, out_features=%lld, bias=%s",
+                      (long long)linear->in_features, (long long)linear->out_features,
+                      kdl__bool_name(kdl_parameter(module, "bias")));
+}
+
+const kdl_module_class kdl_class_linear = {
+    .name = "Linear",
+    .fields_nbytes = sizeof(kdl__linear),
+    .reset_parameters = linear_reset_parameters,
+    .extra_repr = linear_extra_repr,
+};
+
+kdl_module *kdl_nn_linear_with(kdl_context *ctx, int64_t in_features, int64_t out_features,
+                               const kdl_linear_options *given)
+{
+    kdl_linear_options options = KDL_LINEAR_DEFAULTS;
+    if (kdl__failed(ctx) ||
+        !kdl__read_options(ctx, "kdl_nn_linear", &options, sizeof options, given))
+        return NULL;
+    kdl_module *module = kdl_module_new(ctx, KDL_CLASS_LINEAR);
+    if (!module)
+        return NULL;
+    *(kdl__linear *)kdl_module_fields(module) = (kdl__linear){ in_features, out_features };
+    kdl__add_empty_parameter(module, "weight", KDL_SHAPE(out_features, in_features), options.dtype,
+                             true);
+    kdl__add_empty_parameter(module, "bias", KDL_SHAPE(out_features), options.dtype, options.bias);
+    kdl_reset_parameters(module);
+    return kdl__module_finish(module);
+}

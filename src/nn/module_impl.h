@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nn: Parameter, Module, containers, and a file for each family of layers. */
+#ifndef KDL_SRC_NN_MODULE_IMPL_H
+#define KDL_SRC_NN_MODULE_IMPL_H
+
+#include <stdalign.h>
+
+#include "kindling/nn.h"
+#include "tensor/tensor_impl.h"
+
+enum {
+    KDL__PARAMETER = 1,
+    KDL__BUFFER = 2,
+    KDL__MODULE = 4,
+};
+
+/* A name in a module and what it stands for, which may be nothing (None). */
+typedef struct kdl__member {
+    char *name; /* owned */
+    unsigned char kind;
+    bool persistent; /* buffers */
+    union {
+        kdl_tensor *tensor; /* owned, as is the module */
+        kdl_module *module;
+    };
+} kdl__member;
+
+/*
+ * PyTorch keeps parameters, buffers and modules in three dictionaries; here they are one array in
+ * the order of registration, in which each kind has the order of its dictionary.
+ */
+struct kdl_module {
+    atomic_long references;
+    kdl_context *ctx; /* retained */
+    const kdl_module_class *class;
+    kdl__member *members;
+    size_t count, capacity;
+    int owners;          /* under how many names modules hold this one */
+    bool hf_initialized; /* transformers' pass over the tree has been here */
+    kdl_module *doomed;  /* the next module to free, while a tree is freed */
+    alignas(max_align_t) unsigned char fields[];
+};
+
+/* True when an error stands or `module` is NULL: the caller then returns kdl__module_refusal(). */
+static inline bool kdl__module_refuses(const kdl_module *module)
+{
+    return !module || kdl__failed(module->ctx);
+}
+static inline kdl_status kdl__module_refusal(const kdl_module *module)
+{
+    return module ? module->ctx->status : KDL_ERROR_VALUE;
+}
+
+/* What a constructor returns: the module, or NULL (and it is released) when an error stands. */
+kdl_module *kdl__module_finish(kdl_module *module);
+
+/* The member of a name (not a path), of any kind, or NULL. */
+kdl__member *kdl__module_find(const kdl_module *module, const char *name, size_t length);
+
+/*
+ * The distinct children that are not None, in order: start with *index = 0; NULL at the end. As
+ * Module.children() does, it gives a module with two names here once.
+ */
+kdl_module *kdl__module_next_child(const kdl_module *module, size_t *index);
+
+/* Records that modules nest deeper than the library follows them. */
+kdl_status kdl__fail_depth(kdl_context *ctx, const char *place);
+
+/* "(3, 5)", "(3,)": a tuple as Python prints it. */
+void kdl__text_tuple(kdl__text *text, int count, const int64_t *values);
+/* "True" or "False". */
+const char *kdl__bool_name(bool value);
+
+/*
+ * registers nn.Parameter(torch.empty(shape, dtype)) under `name`, or None when `present` is false.
+ */
+void kdl__add_empty_parameter(kdl_module *module, const char *name, kdl_shape shape,
+                              kdl_dtype dtype, bool present);
+
+#endif
