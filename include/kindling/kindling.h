@@ -4,6 +4,7 @@
 #define KINDLING_KINDLING_H
 
 #include "kindling/base.h"
+#include "kindling/checkpoint.h"
 #include "kindling/dtype.h"
 #include "kindling/module.h"
 #include "kindling/nn.h"

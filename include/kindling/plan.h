@@ -60,6 +60,12 @@ KDL_API kdl_status kdl_plan_add(kdl_plan *plan, const char *name, kdl_tensor *te
 /** Remembers where the generator stands now, for the count of draws. */
 KDL_API kdl_status kdl_plan_set_end(kdl_plan *plan, kdl_generator *generator);
 
+/**
+ * The seed that the plan's draws come from: of the stream given by kdl_plan_set_end(), else of the
+ * first one drawn from. False when nothing is known to draw or the stream began from a state.
+ */
+KDL_API bool kdl_plan_seed(const kdl_plan *plan, uint64_t *seed);
+
 /** Free text about the plan ("model", "config_sha256", ...), kept in recipes. NULL value: removes. */
 KDL_API kdl_status kdl_plan_set_attribute(kdl_plan *plan, const char *key, const char *value);
 /** An attribute's value (owned by the plan), or NULL. */

@@ -72,6 +72,26 @@ kdl_status kdl_plan_get_op(kdl_plan *plan, int index, int op, kdl_plan_op *out)
     return KDL_OK;
 }
 
+kdl__stream *kdl__plan_stream(const kdl_plan *plan)
+{
+    if (plan->end.segment)
+        return plan->end.segment->stream;
+    for (size_t i = 0; i < plan->count; i++)
+        for (const kdl__node *node = plan->entries[i].values.node; node; node = node->previous)
+            if (node->op.at.segment)
+                return node->op.at.segment->stream;
+    return NULL;
+}
+
+bool kdl_plan_seed(const kdl_plan *plan, uint64_t *seed)
+{
+    const kdl__stream *stream = kdl__plan_stream(plan);
+    if (!stream || stream->imported)
+        return false;
+    *seed = stream->seed;
+    return true;
+}
+
 /* ---- costs ------------------------------------------------------------------------------- */
 
 /* A set of nodes: many tensors may share one. */

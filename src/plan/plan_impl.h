@@ -36,4 +36,7 @@ struct kdl_plan {
 kdl_status kdl__plan_append(kdl_plan *plan, const char *name, const kdl_shape *shape,
                             kdl__values *values, int storage, const char *place);
 
+/* The stream that counts as the plan's own (see kdl_plan_seed()), or NULL. Borrowed. */
+kdl__stream *kdl__plan_stream(const kdl_plan *plan);
+
 #endif
