@@ -130,7 +130,7 @@ kdl_status kdl_manual_seed(kdl_context *ctx, uint64_t seed)
 
 uint64_t kdl_generator_initial_seed(const kdl_generator *generator)
 {
-    return generator->at.segment->stream->seed;
+    return generator ? generator->at.segment->stream->seed : 0;
 }
 
 /* ---- positions --------------------------------------------------------------------------- */
