@@ -102,6 +102,11 @@ KDL_API kdl_tensor *kdl_clone(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_contiguous(kdl_tensor *tensor);
 /** Tensor.reshape(shape): a view where that is possible, else a view of a clone. */
 KDL_API kdl_tensor *kdl_reshape(kdl_tensor *tensor, kdl_shape shape);
+/**
+ * Tensor.flatten(start_dim, end_dim): those dimensions made one (PyTorch's defaults are 0 and -1),
+ * as kdl_reshape() does; the tensor itself (retained) when they are one. IndexError, RuntimeError.
+ */
+KDL_API kdl_tensor *kdl_flatten(kdl_tensor *tensor, int start_dim, int end_dim);
 /** Tensor.to(dtype): the tensor itself (retained) when it has that dtype, else a converted clone. */
 KDL_API kdl_tensor *kdl_to(kdl_tensor *tensor, kdl_dtype dtype);
 

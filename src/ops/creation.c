@@ -17,11 +17,6 @@ kdl_tensor *kdl_empty_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_o
         kdl__fail_at(ctx, "kdl_empty", KDL_ERROR_TYPE, "%d is no dtype", (int)options->dtype);
         return NULL;
     }
-    if (shape.ndim < 0 || shape.ndim > KDL_MAX_DIMS) {
-        kdl__fail_at(ctx, "kdl_empty", KDL_ERROR_VALUE,
-                     "a tensor of %d dimensions: 0 to %d are possible", shape.ndim, KDL_MAX_DIMS);
-        return NULL;
-    }
     if (!kdl__shape_numel(ctx, shape.ndim, shape.sizes, &numel))
         return NULL;
     kdl__storage *storage = kdl__storage_new_empty(ctx, options->dtype, numel);
@@ -175,4 +170,30 @@ kdl_tensor *kdl_reshape(kdl_tensor *tensor, kdl_shape shape)
     kdl_tensor *view = clone ? kdl_view(clone, shape) : NULL;
     kdl_tensor_release(clone);
     return view;
+}
+
+kdl_tensor *kdl_flatten(kdl_tensor *tensor, int start_dim, int end_dim)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    int start = kdl__wrap_dim(tensor->ctx, start_dim, tensor->ndim);
+    int end = kdl__wrap_dim(tensor->ctx, end_dim, tensor->ndim);
+    if (start < 0 || end < 0)
+        return NULL;
+    if (start > end) {
+        kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
+                  "flatten() has invalid args: start_dim cannot come after end_dim");
+        return NULL;
+    }
+    if (tensor->ndim == 0)
+        return kdl_reshape(tensor, KDL_SHAPE(1));
+    if (start == end)
+        return kdl_tensor_retain(tensor);
+    kdl_shape shape = kdl_tensor_shape(tensor);
+    for (int d = start + 1; d <= end; d++)
+        shape.sizes[start] *= tensor->dims[d];
+    for (int d = end + 1; d < tensor->ndim; d++)
+        shape.sizes[d - (end - start)] = tensor->dims[d];
+    shape.ndim -= end - start;
+    return kdl_reshape(tensor, shape);
 }

@@ -144,14 +144,11 @@ kdl_tensor *kdl_to(kdl_tensor *tensor, kdl_dtype dtype)
 
 kdl_status kdl_tensor_set(kdl_tensor *tensor, const int64_t *index, double value)
 {
-    if (kdl__refuses(tensor))
+    int64_t offset;
+    if (kdl__refuses(tensor) || !kdl__element_offset(tensor, index, &offset))
         return kdl__refusal(tensor);
-    kdl_tensor *element = kdl_alias(tensor);
-    for (int d = 0; d < tensor->ndim && element; d++) {
-        kdl_tensor *selected = kdl_select(element, 0, index[d]);
-        kdl_tensor_release(element);
-        element = selected;
-    }
+    kdl_tensor *element =
+        kdl__tensor_new(tensor->ctx, tensor->storage, tensor->offset + offset, 0, NULL, NULL);
     kdl_fill_(element, value);
     kdl_tensor_release(element);
     return tensor->ctx->status;

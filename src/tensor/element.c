@@ -49,21 +49,27 @@ double kdl_tensor_item(kdl_tensor *tensor)
     return data ? kdl__load_double(tensor->storage->dtype, data, 0) : 0;
 }
 
-double kdl_tensor_get(kdl_tensor *tensor, const int64_t *index)
+bool kdl__element_offset(const kdl_tensor *tensor, const int64_t *index, int64_t *offset)
 {
-    const void *data = kdl_tensor_data(tensor);
-    if (!data)
-        return 0;
-    int64_t offset = 0;
+    *offset = 0;
     for (int d = 0; d < tensor->ndim; d++) {
         int64_t size = tensor->dims[d];
         if (index[d] < -size || index[d] >= size) {
             kdl__fail(tensor->ctx, KDL_ERROR_INDEX,
                       "index %" PRId64 " is out of bounds for dimension %d with size %" PRId64,
                       index[d], d, size);
-            return 0;
+            return false;
         }
-        offset += (index[d] + (index[d] < 0 ? size : 0)) * tensor->strides[d];
+        *offset += (index[d] + (index[d] < 0 ? size : 0)) * tensor->strides[d];
     }
+    return true;
+}
+
+double kdl_tensor_get(kdl_tensor *tensor, const int64_t *index)
+{
+    int64_t offset;
+    const void *data = kdl_tensor_data(tensor);
+    if (!data || !kdl__element_offset(tensor, index, &offset))
+        return 0;
     return kdl__load_double(tensor->storage->dtype, data, offset);
 }

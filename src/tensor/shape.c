@@ -109,11 +109,6 @@ kdl__shape_chars kdl__shape_text(int ndim, const int64_t *sizes)
     return text;
 }
 
-void kdl__shape_describe(kdl__text *text, int ndim, const int64_t *sizes)
-{
-    kdl__text_puts(text, kdl__shape_text(ndim, sizes).chars);
-}
-
 int kdl__wrap_dim(kdl_context *ctx, int dim, int ndim)
 {
     int count = ndim ? ndim : 1; /* a tensor without dimensions is taken for one with one */

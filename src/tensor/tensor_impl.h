@@ -80,8 +80,6 @@ typedef struct kdl__shape_chars {
     char chars[KDL_MAX_DIMS * 22 + 3];
 } kdl__shape_chars;
 kdl__shape_chars kdl__shape_text(int ndim, const int64_t *sizes);
-/* The same into `text`. */
-void kdl__shape_describe(kdl__text *text, int ndim, const int64_t *sizes);
 
 /* A dimension in [-ndim, ndim) made non-negative, or IndexError with PyTorch's text and -1. */
 int kdl__wrap_dim(kdl_context *ctx, int dim, int ndim);
@@ -99,6 +97,9 @@ int64_t kdl__wrapping_mul(int64_t a, int64_t b);
 bool kdl__view_strides(const kdl_tensor *tensor, int ndim, const int64_t *sizes, int64_t *strides);
 /* The sizes that `shape` means for `numel` elements: -1 filled in; RuntimeError (false) otherwise. */
 bool kdl__view_sizes(kdl_context *ctx, const kdl_shape *shape, int64_t numel, int64_t *sizes);
+
+/* Where tensor[index] lies behind the tensor's first element; IndexError (false) if nowhere. */
+bool kdl__element_offset(const kdl_tensor *tensor, const int64_t *index, int64_t *offset);
 
 /* The element at `index` of a dtype's array as double or int64 (bool: 0 or 1). */
 double kdl__load_double(kdl_dtype dtype, const void *data, int64_t index);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random tensors and random sequences of view calls, for golden files and for live comparison.
 
-A view call is a list such as ["narrow", 0, 1, 2]: PyTorch's name and plain arguments.
+A view call is a list such as ["narrow", 0, 1, 2]: PyTorch's name and plain arguments. Three of the
+functions copy where there is no view: reshape, flatten and contiguous.
 """
 import math
 import random
@@ -81,8 +82,9 @@ def random_view_call(rng, tensor):
         return tensor.shape[d] if ndim and -ndim <= d < ndim else 0
 
     name = rng.choice(("transpose", "t", "permute", "narrow", "select", "slice", "slice", "squeeze",
-                       "unsqueeze", "expand", "view", "view", "alias", "detach"))
-    if name == "transpose":
+                       "unsqueeze", "expand", "view", "view", "reshape", "flatten", "contiguous",
+                       "alias", "detach"))
+    if name in ("transpose", "flatten"):
         return [name, dim(), dim()]
     if name == "permute":
         dims = list(range(ndim))
@@ -124,7 +126,7 @@ def random_view_call(rng, tensor):
         return [name, dim(1)]
     if name == "expand":
         return [name, random_expand_shape(rng, tensor)]
-    if name == "view":
+    if name in ("view", "reshape"):
         return [name, random_view_shape(rng, tensor)]
     return [name]
 
@@ -134,13 +136,18 @@ def random_shape(rng, largest=4, most_dims=4):
             for _ in range(rng.randint(0, most_dims))]
 
 
+def view_source(dtype, shape):
+    """What the calls of view_cases start from."""
+    return torch.arange(math.prod(shape)).to(DTYPES[dtype]).reshape(shape)
+
+
 def view_cases(seed, count):
     """(dtype name, shape, calls, result): the result is a tensor, or what the last call raised."""
     rng = random.Random(seed)
     for _ in range(count):
         dtype = rng.choice(tuple(DTYPES))
         shape = random_shape(rng)
-        result, calls = torch.zeros(shape, dtype=DTYPES[dtype]), []
+        result, calls = view_source(dtype, shape), []
         for _ in range(rng.randint(1, 5)):
             calls.append(random_view_call(rng, result))
             try:

@@ -138,6 +138,9 @@ FUNCTIONS = {
     "kdl_bernoulli_with_": (Status, POINTER, DOUBLE, RANDOM),
     "kdl_random_with_": (Status, POINTER, RANDOM),
     "kdl_random_range_with_": (Status, POINTER, LONG, LONG, RANDOM),
+    "kdl_reshape": (NewTensor, POINTER, Shape),
+    "kdl_flatten": (NewTensor, POINTER, INT, INT),
+    "kdl_contiguous": (NewTensor, POINTER),
 }
 
 

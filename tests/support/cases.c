@@ -2,6 +2,7 @@
 /* Golden cases about tensors. */
 #include "support/cases.h"
 
+#include "kindling/ops.h"
 #include "support/golden.h"
 #include "support/tensors.h"
 #include "support/unit.h"
@@ -72,6 +73,12 @@ static kdl_tensor *view_call(kdl_tensor *tensor, const json_t *call)
         return kdl_unsqueeze(tensor, dim);
     if (strcmp(name, "expand") == 0)
         return kdl_expand(tensor, shape_of(list));
+    if (strcmp(name, "reshape") == 0)
+        return kdl_reshape(tensor, shape_of(list));
+    if (strcmp(name, "flatten") == 0)
+        return kdl_flatten(tensor, dim, (int)number[1]);
+    if (strcmp(name, "contiguous") == 0)
+        return kdl_contiguous(tensor);
     assert_string_equal(name, "view");
     return kdl_view(tensor, shape_of(list));
 }
