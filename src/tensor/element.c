@@ -37,7 +37,7 @@ int64_t kdl__load_int(kdl_dtype dtype, const void *data, int64_t index)
 
 double kdl_tensor_item(kdl_tensor *tensor)
 {
-    if (!tensor || kdl__failed(tensor->ctx))
+    if (kdl__refuses(tensor))
         return 0;
     if (tensor->numel != 1) {
         kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,

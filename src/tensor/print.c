@@ -281,7 +281,7 @@ kdl_status kdl_tensor_print(kdl_tensor *tensor, FILE *file)
 {
     char *text = kdl_tensor_to_string(tensor);
     if (!text)
-        return tensor ? tensor->ctx->status : KDL_ERROR_VALUE;
+        return kdl__refusal(tensor);
     if (fprintf(file, "%s\n", text) < 0)
         kdl__fail(tensor->ctx, KDL_ERROR_IO, "cannot write a tensor's text: %s", strerror(errno));
     kdl_free(tensor->ctx, text);

@@ -132,10 +132,8 @@ bool kdl_tensor_requires_grad(const kdl_tensor *tensor)
 
 kdl_status kdl_requires_grad_(kdl_tensor *tensor, bool requires_grad)
 {
-    if (!tensor)
-        return KDL_ERROR_VALUE;
-    if (kdl__failed(tensor->ctx))
-        return tensor->ctx->status;
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
     if (requires_grad && !kdl_dtype_is_floating_point(tensor->storage->dtype))
         return kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
                          "only Tensors of floating point dtype can require gradients");
@@ -150,7 +148,7 @@ bool kdl_tensor_is_parameter(const kdl_tensor *tensor)
 
 void *kdl_tensor_data(kdl_tensor *tensor)
 {
-    if (!tensor || kdl__failed(tensor->ctx) || kdl__storage_materialize(tensor->storage) != KDL_OK)
+    if (kdl__refuses(tensor) || kdl__storage_materialize(tensor->storage) != KDL_OK)
         return NULL;
     size_t size = kdl_dtype_nbytes(tensor->storage->dtype);
     return (char *)tensor->storage->data + (size_t)tensor->offset * size;

@@ -14,7 +14,7 @@ typedef struct layout {
 /* Reads the tensor's layout; false when there is no tensor or an error stands. */
 static bool begin_view(const kdl_tensor *tensor, layout *view)
 {
-    if (!tensor || kdl__failed(tensor->ctx))
+    if (kdl__refuses(tensor))
         return false;
     view->offset = tensor->offset;
     view->ndim = tensor->ndim;
@@ -69,7 +69,7 @@ kdl_tensor *kdl_transpose(kdl_tensor *tensor, int dim0, int dim1)
 
 kdl_tensor *kdl_t(kdl_tensor *tensor)
 {
-    if (!tensor || kdl__failed(tensor->ctx))
+    if (kdl__refuses(tensor))
         return NULL;
     if (tensor->ndim > 2) {
         kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
