@@ -112,6 +112,7 @@ FUNCTIONS = {
     "kdl_unsqueeze": (NewTensor, POINTER, INT),
     "kdl_expand": (NewTensor, POINTER, Shape),
     "kdl_view": (NewTensor, POINTER, Shape),
+    "kdl_to": (NewTensor, POINTER, INT),
     "kdl_generator_new": (NewGenerator, POINTER),
     "kdl_generator_clone": (NewGenerator, POINTER),
     "kdl_generator_release": (None, POINTER),

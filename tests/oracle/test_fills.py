@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every random fill has PyTorch's bits, and leaves the generator in PyTorch's state."""
+import ctypes
 import random
+import struct
 import warnings
 
+import numpy
 import pytest
 import torch
 
@@ -268,3 +271,57 @@ def test_randperm(context):
             if got == "ok":
                 assert_same(made["kindling"].torch(), made["torch"], n, dtype)
             assert ours.state() == state_of(theirs), (n, dtype)
+
+
+@pytest.mark.parametrize("n", [214748363, 214748364])
+def test_both_shuffles(context, n):
+    """randperm changes its algorithm at n = 214748364."""
+    theirs, ours = torch.Generator(), context.generator()
+    theirs.manual_seed(5)
+    ours.manual_seed(5)
+    expected = torch.randperm(n, dtype=torch.int32, generator=theirs)
+    tensor = context.call("kdl_randperm_with", context, n, context.options(torch.int32, ours))
+    values = (ctypes.c_int32 * n).from_address(tensor.kdl_tensor_data())
+    assert torch.equal(torch.frombuffer(values, dtype=torch.int32), expected)
+    assert ours.state() == state_of(theirs)
+
+
+def untemper(draws):
+    """The raw words of an MT19937 whose tempering gives these draws."""
+    words = draws.astype(numpy.uint32)
+    words ^= words >> 18
+    words ^= (words << 15) & numpy.uint32(0xEFC60000)
+    undone = words.copy()
+    for _ in range(5):
+        undone = words ^ ((undone << 7) & numpy.uint32(0x9D2C5680))
+    words = undone
+    return words ^ (words >> 11) ^ (words >> 22)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
+def test_every_uniform(context, dtype):
+    """Normals of each of the 2^24 values that u1 and u2 can take, from states made for that."""
+    pairs = 304  # of one state: 38 blocks of 16, and a word that is not used
+    uniforms = numpy.arange(-(-2**24 // pairs) * pairs, dtype=numpy.uint32)
+    first = uniforms.reshape(-1, pairs // 8, 8)
+    second = (uniforms * numpy.uint32(0x9E3779B1) & numpy.uint32(0xFFFFFF)).reshape(first.shape)
+    words = untemper(numpy.concatenate((first, second), axis=2)).reshape(len(first), 2 * pairs)
+    theirs, ours = torch.Generator(), context.generator()
+    expected = torch.empty(2 * pairs, dtype=DTYPES[dtype])
+    tensor = context.empty([2 * pairs], DTYPES[dtype])
+    data, nbytes = tensor.kdl_tensor_data(), expected.numel() * expected.itemsize
+    state = numpy.zeros(5056, dtype=numpy.uint8)
+    state[:24] = numpy.frombuffer(struct.pack("<QiiQ", 0, 624, 1, 1), dtype=numpy.uint8)
+    buffer = torch.from_numpy(state)
+    slots = state[24 + 8:24 + 8 * (1 + 2 * pairs)].view(numpy.uint64)
+    slots[:] = words[-1]
+    theirs.set_state(buffer)
+    block = (torch.rand(2 * pairs, generator=theirs) * 2**24).numpy()[-16:]
+    assert (block == numpy.concatenate((first[-1, -1], second[-1, -1])) % 2**24).all()
+    for row in words:
+        slots[:] = row
+        theirs.set_state(buffer)
+        ours.set_state(state.ctypes.data, len(state))
+        expected.normal_(generator=theirs)
+        tensor.fill("normal_", 0.0, 1.0, generator=ours)
+        assert ctypes.string_at(data, nbytes) == expected.view(torch.uint8).numpy().tobytes(), row
