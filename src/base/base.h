@@ -60,6 +60,12 @@ void *kdl__alloc(kdl_context *ctx, size_t count, size_t size);
 void *kdl__alloc_zeroed(kdl_context *ctx, size_t count, size_t size);
 void *kdl__realloc(kdl_context *ctx, void *pointer, size_t count, size_t size);
 void *kdl__alloc_quiet(kdl_context *ctx, size_t count, size_t size);
+/*
+ * One zeroed object of a type that wants to lie at a multiple of 64 bytes, which the allocator does
+ * not promise. Such memory goes back through kdl__free_aligned() only.
+ */
+void *kdl__alloc_aligned(kdl_context *ctx, size_t size);
+void kdl__free_aligned(kdl_context *ctx, void *pointer);
 char *kdl__strdup(kdl_context *ctx, const char *text);
 char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes);
 /* printf into fresh memory; NULL with the error recorded when memory runs out. */

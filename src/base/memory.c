@@ -45,6 +45,27 @@ void kdl_free(kdl_context *ctx, void *pointer)
         ctx->allocator.deallocate(ctx->allocator.user_data, pointer);
 }
 
+/* The block begins up to 64 bytes before the object, and is found through the pointer before that. */
+void *kdl__alloc_aligned(kdl_context *ctx, size_t size)
+{
+    enum { ALIGNMENT = 64 };
+    char *block = kdl__alloc_zeroed(ctx, 1, sizeof block + ALIGNMENT + size);
+    if (!block)
+        return NULL;
+    char *object = block + sizeof block;
+    object += -(uintptr_t)object % ALIGNMENT;
+    memcpy(object - sizeof block, &block, sizeof block);
+    return object;
+}
+
+void kdl__free_aligned(kdl_context *ctx, void *pointer)
+{
+    char *block = NULL;
+    if (pointer)
+        memcpy(&block, (char *)pointer - sizeof block, sizeof block);
+    kdl_free(ctx, block);
+}
+
 char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes)
 {
     char *copy = kdl__alloc(ctx, nbytes + 1, 1);

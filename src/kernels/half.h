@@ -3,7 +3,7 @@
  * The 16-bit floating-point formats as bit patterns: IEEE binary16 and bfloat16, to and from float,
  * rounding to nearest even as PyTorch's c10::Half and c10::BFloat16 do.
  *
- * A double goes through float first in PyTorch, and so it must here (the direct conversion differs).
+ * A double goes through float first in PyTorch, and so it must here: the direct conversion differs.
  * The payload of a NaN is not part of the contract: PyTorch's own scalar and vector code disagree
  * on it. Here it is what the scalar code gives.
  */

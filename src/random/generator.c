@@ -21,12 +21,12 @@ static void destroy(kdl_generator *generator)
     kdl__position_free(&generator->at);
     kdl__spare_free(&generator->spare);
     kdl__cursor_free(&generator->cursor);
-    kdl_free(ctx, generator);
+    kdl__free_aligned(ctx, generator);
 }
 
 static kdl_generator *new_generator(kdl_context *ctx, bool is_default)
 {
-    kdl_generator *generator = kdl__alloc_zeroed(ctx, 1, sizeof *generator);
+    kdl_generator *generator = kdl__alloc_aligned(ctx, sizeof *generator);
     if (!generator)
         return NULL;
     atomic_init(&generator->references, 1);

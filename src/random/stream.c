@@ -7,7 +7,7 @@
 
 static kdl__stream *new_stream(kdl_context *ctx, uint64_t seed, bool imported)
 {
-    kdl__stream *stream = kdl__alloc_zeroed(ctx, 1, sizeof *stream);
+    kdl__stream *stream = kdl__alloc_aligned(ctx, sizeof *stream);
     if (!stream)
         return NULL;
     atomic_init(&stream->references, 1);
@@ -45,7 +45,7 @@ kdl__stream *kdl__stream_retain(kdl__stream *stream)
 void kdl__stream_release(kdl__stream *stream)
 {
     if (stream && atomic_fetch_sub_explicit(&stream->references, 1, memory_order_acq_rel) == 1)
-        kdl_free(stream->ctx, stream);
+        kdl__free_aligned(stream->ctx, stream);
 }
 
 /* ---- segments ---------------------------------------------------------------------------- */

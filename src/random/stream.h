@@ -16,12 +16,12 @@
 #include "tensor/tensor_impl.h"
 
 typedef struct kdl__stream {
+    kdl__mt origin; /* the engine at position 0 */
+    uint64_t next;  /* and PyTorch's counter there, which is 0 or 624 when a block is used up */
     atomic_long references;
     kdl_context *ctx; /* borrowed: whatever holds the stream holds the context */
-    bool imported;    /* from a state's bytes rather than from `seed` */
     uint64_t seed;    /* what initial_seed() tells */
-    kdl__mt origin;   /* the engine at position 0 */
-    uint64_t next;    /* and PyTorch's counter there, which is 0 or 624 when a block is used up */
+    bool imported;    /* from a state's bytes rather than from `seed` */
 } kdl__stream;
 
 kdl__stream *kdl__stream_from_seed(kdl_context *ctx, uint64_t seed);

@@ -139,7 +139,7 @@ def test_views(context, calls, shape):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_sequences(context, seed):
-    """Ops one after the other on one generator, so that the spare normal goes from one to the next."""
+    """Ops one after the other on one generator: the spare normal goes from one to the next."""
     choice = random.Random(seed)
     cases = [case for case in CASES if not (case[0] in MKL and is_intel())]
     normals = [case for case in cases if case[0] in ("normal_", "log_normal_")]

@@ -27,6 +27,28 @@ static void test_alloc(void **state)
     counting_context_release(&allocator, ctx);
 }
 
+static void test_aligned(void **state)
+{
+    (void)state;
+    counting_allocator allocator = { 0 };
+    kdl_context *ctx = counting_context_new(&allocator);
+    void *objects[40];
+    for (size_t i = 0; i < 40; i++) {
+        objects[i] = kdl__alloc_aligned(ctx, 1 + 7 * i);
+        assert_int_equal((uintptr_t)objects[i] % 64, 0);
+        for (size_t k = 0; k < 1 + 7 * i; k++)
+            assert_int_equal(((unsigned char *)objects[i])[k], 0);
+        memset(objects[i], 7, 1 + 7 * i);
+    }
+    for (size_t i = 0; i < 40; i++)
+        kdl__free_aligned(ctx, objects[i]);
+    kdl__free_aligned(ctx, NULL);
+    allocator.fail_from = atomic_load(&allocator.calls) + 1;
+    assert_null(kdl__alloc_aligned(ctx, 100));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_MEMORY);
+    counting_context_release(&allocator, ctx);
+}
+
 static void test_overflow(void **state)
 {
     (void)state;
@@ -182,9 +204,13 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),   cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_grow),    cmocka_unit_test(test_text),
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_alloc),
+        cmocka_unit_test(test_aligned),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
