@@ -55,12 +55,12 @@ void kdl__text_vprintf(kdl__text *text, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
     if (length >= 0 && reserve(text, (size_t)length)) {
-        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
         text->length += (size_t)length;
     }
-    va_end(again);
 }
 
 void kdl__text_printf(kdl__text *text, const char *format, ...)
@@ -107,7 +107,7 @@ void kdl__text_repr(kdl__text *text, double value)
     do
         snprintf(digits, sizeof digits, "%.*e", precision, value);
     while (strtod(digits, NULL) != value && ++precision < 17);
-    int exponent = atoi(strchr(digits, 'e') + 1);
+    int exponent = (int)strtol(strchr(digits, 'e') + 1, NULL, 10);
     if (exponent < -4 || exponent >= 16)
         kdl__text_double(text, 'e', precision, value);
     else

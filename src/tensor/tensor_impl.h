@@ -35,7 +35,7 @@ typedef struct kdl__storage {
 
 /* A storage with uninitialised memory. */
 kdl__storage *kdl__storage_new(kdl_context *ctx, kdl_dtype dtype, int64_t numel);
-/* A storage without memory, whose values `history` describes (owned, also on failure; NULL: zeros). */
+/* A storage without memory whose values `history` tells (owned, also on failure; NULL: zeros). */
 kdl__storage *kdl__storage_new_deferred(kdl_context *ctx, kdl_dtype dtype, int64_t numel,
                                         const kdl__deferred *deferred, void *history);
 kdl__storage *kdl__storage_retain(kdl__storage *storage);
@@ -95,7 +95,7 @@ int64_t kdl__wrapping_mul(int64_t a, int64_t b);
  * false when there are none.
  */
 bool kdl__view_strides(const kdl_tensor *tensor, int ndim, const int64_t *sizes, int64_t *strides);
-/* The sizes that `shape` means for `numel` elements: -1 filled in; RuntimeError (false) otherwise. */
+/* The sizes that `shape` means for `numel` elements, -1 filled in; RuntimeError (false) if none. */
 bool kdl__view_sizes(kdl_context *ctx, const kdl_shape *shape, int64_t numel, int64_t *sizes);
 
 /* Where tensor[index] lies behind the tensor's first element; IndexError (false) if nowhere. */

@@ -172,6 +172,46 @@ static void test_numbers(void **state)
     kdl_context_release(ctx);
 }
 
+static void test_repr(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *expected; /* Python's repr(value) */
+    } cases[] = {
+        { 0.0, "0.0" },
+        { -0.0, "-0.0" },
+        { 1, "1.0" },
+        { -100, "-100.0" },
+        { 0.1, "0.1" },
+        { 0.02, "0.02" },
+        { 2.0 / 3, "0.6666666666666666" },
+        { 0.0001, "0.0001" },
+        { 0.00001, "1e-05" },
+        { 0.000012345, "1.2345e-05" },
+        { 123456.789, "123456.789" },
+        { 1e15, "1000000000000000.0" },
+        { 1e16, "1e+16" },
+        { 123456789012345680.0, "1.2345678901234568e+17" },
+        { 9007199254740993.0, "9007199254740992.0" },
+        { 5e-324, "5e-324" },
+        { 1.7976931348623157e308, "1.7976931348623157e+308" },
+        { INFINITY, "inf" },
+        { -INFINITY, "-inf" },
+        { -NAN, "nan" },
+    };
+    kdl_context *ctx = kdl_context_new(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        kdl__text text;
+        kdl__text_init(&text, ctx);
+        kdl__text_repr(&text, cases[i].value);
+        char *taken = kdl__text_take(&text);
+        assert_string_equal(taken, cases[i].expected);
+        kdl_free(ctx, taken);
+    }
+    kdl_context_release(ctx);
+}
+
 static kdl_status use_everything(kdl_context *ctx, void *unused)
 {
     (void)unused;
@@ -210,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_grow),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_repr),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
