@@ -11,7 +11,8 @@
  *     kdl_add_module(net, "hidden", kdl_nn_linear(ctx, 784, 128));
  *     kdl_register_parameter(net, "scale", kdl_parameter_new(kdl_ones(ctx, KDL_SHAPE(128))));
  *
- * To register something twice (tying), retain it for the second time. Look-ups borrow.
+ * To register something twice (tying), or to use it afterwards, keep a reference of your own: give
+ * kdl_module_retain(shared) each time, and release `shared` at the end. Look-ups borrow.
  *
  * A module argument may be NULL, as a constructor that failed returns it: the function then fails
  * or finds nothing. A module and all that is in it belong to one context, hence to one thread.

@@ -233,9 +233,9 @@ static void test_shared_module(void **state)
 {
     kdl_context *ctx = *state;
     kdl_module *shared = kdl_nn_linear(ctx, 8, 8);
-    kdl_module *net =
-        kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 4, 8), kdl_nn_relu(ctx), shared, kdl_nn_relu(ctx),
-                          kdl_module_retain(shared), kdl_nn_linear(ctx, 8, 1));
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 4, 8), kdl_nn_relu(ctx),
+                                        kdl_module_retain(shared), kdl_nn_relu(ctx),
+                                        kdl_module_retain(shared), kdl_nn_linear(ctx, 8, 1));
     assert_string_equal(names(kdl_named_parameters(net)),
                         "0.weight 0.bias 2.weight 2.bias 5.weight 5.bias ");
     assert_string_equal(names(kdl_named_parameters(net, .remove_duplicate = false)),
@@ -261,6 +261,7 @@ static void test_shared_module(void **state)
     assert_string_equal(names(kdl_named_modules(both)), "(root) 0 0.0 0.1 0.2 0.3 0.5 1 ");
     assert_string_equal(names(kdl_named_parameters(kdl_child(both, 1))), "0.weight 0.bias ");
     kdl_module_release(both);
+    kdl_module_release(shared);
 }
 
 static void test_tied_parameter(void **state)
@@ -488,9 +489,10 @@ static kdl_status build(kdl_context *ctx, void *body_data)
     (void)body_data;
     kdl_module *shared = kdl_nn_linear(ctx, 3, 3);
     kdl_module *net = kdl_nn_sequential(
-        ctx, kdl_nn_embedding(ctx, 5, 3, .padding_idx = 1), shared, kdl_nn_dropout(ctx),
-        kdl_module_retain(shared), kdl_nn_rms_norm(ctx, KDL_SHAPE(3)),
+        ctx, kdl_nn_embedding(ctx, 5, 3, .padding_idx = 1), kdl_module_retain(shared),
+        kdl_nn_dropout(ctx), kdl_module_retain(shared), kdl_nn_rms_norm(ctx, KDL_SHAPE(3)),
         kdl_nn_module_list(ctx, kdl_nn_prelu(ctx), kdl_nn_prelu(ctx), kdl_nn_tanh(ctx)));
+    kdl_module_release(shared);
     kdl_register_buffer(net, "mean", kdl_zeros(ctx, KDL_SHAPE(2)));
     kdl_plan *plan = kdl_plan_new(ctx);
     kdl_module_plan(net, plan);
