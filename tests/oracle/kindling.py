@@ -52,6 +52,45 @@ class TensorOptions(ctypes.Structure):
     _fields_ = [("nbytes", SIZE), ("dtype", INT), ("requires_grad", BOOL), ("generator", POINTER)]
 
 
+class IterationOptions(ctypes.Structure):
+    """kdl_iteration_options."""
+
+    _fields_ = [("nbytes", SIZE), ("prefix", TEXT), ("recurse", BOOL), ("remove_duplicate", BOOL)]
+
+
+class IteratorFrame(ctypes.Structure):
+    """What kdl_iterator remembers of a module that it is in."""
+
+    _fields_ = [("module", POINTER), ("next", SIZE), ("length", SIZE), ("part", ctypes.c_uint)]
+
+
+class Iterator(ctypes.Structure):
+    """kdl_iterator."""
+
+    _fields_ = [("name", TEXT), ("tensor", POINTER), ("module", POINTER), ("root", POINTER),
+                ("kinds", ctypes.c_uint), ("flags", ctypes.c_uint), ("depth", INT),
+                ("length", SIZE), ("stack", IteratorFrame * 64), ("path", ctypes.c_char * 1024)]
+
+
+class ModelOptions(ctypes.Structure):
+    """kdl_model_options."""
+
+    _fields_ = [("nbytes", SIZE), ("dtype", INT), ("head", TEXT)]
+
+
+class PlanTensor(ctypes.Structure):
+    """kdl_plan_tensor."""
+
+    _fields_ = [("name", TEXT), ("dtype", INT), ("shape", Shape), ("numel", LONG),
+                ("tied_to", INT)]
+
+
+class PlanRequest(ctypes.Structure):
+    """kdl_plan_request."""
+
+    _fields_ = [("tensor", INT), ("first", LONG), ("count", LONG), ("values", POINTER)]
+
+
 WARNING_CALLBACK = ctypes.CFUNCTYPE(None, POINTER, TEXT)
 
 
@@ -67,12 +106,21 @@ class NewGenerator(POINTER):
     """A generator of which the caller gets a reference."""
 
 
+class NewModule(POINTER):
+    """A module of which the caller gets a reference."""
+
+
+class NewPlan(POINTER):
+    """A plan that the caller releases."""
+
+
 class Status(INT):
     """A kdl_status: what it says is in the context's error."""
 
 
 RANDOM = ctypes.POINTER(RandomOptions)
 NEW = ctypes.POINTER(TensorOptions)
+ITERATION = ctypes.POINTER(IterationOptions)
 
 # name: result, then arguments
 FUNCTIONS = {
@@ -115,6 +163,7 @@ FUNCTIONS = {
     "kdl_to": (NewTensor, POINTER, INT),
     "kdl_generator_new": (NewGenerator, POINTER),
     "kdl_generator_clone": (NewGenerator, POINTER),
+    "kdl_generator_retain": (POINTER, POINTER),
     "kdl_generator_release": (None, POINTER),
     "kdl_default_generator": (POINTER, POINTER),
     "kdl_generator_manual_seed": (Status, POINTER, ctypes.c_uint64),
@@ -142,6 +191,22 @@ FUNCTIONS = {
     "kdl_reshape": (NewTensor, POINTER, Shape),
     "kdl_flatten": (NewTensor, POINTER, INT, INT),
     "kdl_contiguous": (NewTensor, POINTER),
+    "kdl_tensor_retain": (NewTensor, POINTER),
+    "kdl_module_release": (None, POINTER),
+    "kdl_module_to_string": (OwnedText, POINTER),
+    "kdl_module_numel": (LONG, POINTER),
+    "kdl_named_parameters_with": (Iterator, POINTER, ITERATION),
+    "kdl_named_buffers_with": (Iterator, POINTER, ITERATION),
+    "kdl_named_modules_with": (Iterator, POINTER, ITERATION),
+    "kdl_named_children_with": (Iterator, POINTER, ITERATION),
+    "kdl_state_dict_with": (Iterator, POINTER, ITERATION),
+    "kdl_next": (BOOL, ctypes.POINTER(Iterator)),
+    "kdl_model_from_config_with": (NewModule, POINTER, TEXT, SIZE, ctypes.POINTER(ModelOptions)),
+    "kdl_model_checkpoint_plan": (NewPlan, POINTER),
+    "kdl_plan_release": (None, POINTER),
+    "kdl_plan_count": (INT, POINTER),
+    "kdl_plan_get": (ctypes.POINTER(PlanTensor), POINTER, INT),
+    "kdl_plan_read": (Status, POINTER, ctypes.POINTER(PlanRequest), INT),
 }
 
 
@@ -162,6 +227,7 @@ def load(path):
             function.argtypes = arguments
             # A subclass of a simple type would come back as an object, not as its value.
             function.restype = {OwnedText: POINTER, NewTensor: POINTER, NewGenerator: POINTER,
+                                NewModule: POINTER, NewPlan: POINTER,
                                 Status: INT}.get(result, result)
     return library
 
@@ -186,7 +252,7 @@ class Context:
     def call(self, name, *arguments):
         """Calls a function; a new tensor becomes a Tensor, an owned text a str."""
         result = getattr(self.library, name)(
-            *(a.pointer if isinstance(a, (Context, Tensor, Generator)) else a for a in arguments))
+            *(a.pointer if hasattr(a, "pointer") else a for a in arguments))
         status = self.library.kdl_error_status(self.pointer)
         if status:
             error = KindlingError(self.library.kdl_status_name(status).decode(),
@@ -198,6 +264,10 @@ class Context:
             return Tensor(self, result)
         if kind is NewGenerator:
             return Generator(self, result)
+        if kind is NewModule:
+            return Module(self, result)
+        if kind is NewPlan:
+            return Plan(self, result)
         if kind is OwnedText:
             text = ctypes.string_at(result).decode()
             self.library.kdl_free(self.pointer, result)
@@ -214,6 +284,18 @@ class Context:
 
     def generator(self):
         return self.call("kdl_generator_new", self)
+
+    def default_generator(self):
+        pointer = self.library.kdl_default_generator(self.pointer)
+        return Generator(self, self.library.kdl_generator_retain(pointer))
+
+    def model(self, config, dtype=None, head=None):
+        """kdl_model_from_config() of a config.json's text."""
+        text = config.encode()
+        options = ModelOptions(ctypes.sizeof(ModelOptions),
+                               DTYPES.index(dtype) if dtype else len(DTYPES),
+                               head.encode() if head else None)
+        return self.call("kdl_model_from_config_with", self, text, len(text), options)
 
     def tensor(self, source):
         """A copy of a torch.Tensor."""
@@ -307,3 +389,52 @@ class Tensor:
             dims = arguments[0]
             return self.kdl_permute(len(dims), (INT * len(dims))(*dims))
         return getattr(self, "kdl_" + name)(*arguments)
+
+
+class Module:
+    """A kdl_module."""
+
+    def __init__(self, context, pointer):
+        self.context = context
+        self.pointer = pointer
+
+    def __del__(self):
+        self.context.library.kdl_module_release(self.pointer)
+
+    def __str__(self):
+        return self.context.call("kdl_module_to_string", self)
+
+    def iterate(self, name, prefix="", recurse=True, remove_duplicate=True):
+        """[(name, Tensor or None), ...] of "named_parameters", "state_dict", ..."""
+        options = IterationOptions(ctypes.sizeof(IterationOptions), prefix.encode(), recurse,
+                                   remove_duplicate)
+        iterator = self.context.call(f"kdl_{name}_with", self, options)
+        found = []
+        while self.context.call("kdl_next", iterator):
+            tensor = iterator.tensor and self.context.call("kdl_tensor_retain", iterator.tensor)
+            found.append((iterator.name.decode(), tensor))
+        return found
+
+
+class Plan:
+    """A kdl_plan."""
+
+    def __init__(self, context, pointer):
+        self.context = context
+        self.pointer = pointer
+
+    def __del__(self):
+        self.context.library.kdl_plan_release(self.pointer)
+
+    def read(self, index, first=0, count=None):
+        """(name, values): a whole tensor, or a range of its elements."""
+        entry = self.context.call("kdl_plan_get", self, index).contents
+        dtype, shape = DTYPES[entry.dtype], entry.shape.sizes[:entry.shape.ndim]
+        values = torch.empty(entry.numel if count is None else count, dtype=dtype)
+        request = PlanRequest(index, first, values.numel(), values.data_ptr() or 1)
+        self.context.call("kdl_plan_read", self, ctypes.byref(request), 1)
+        return entry.name.decode(), values if count is not None else values.reshape(shape)
+
+    def tensors(self):
+        """[(name, values), ...] of all tensors."""
+        return [self.read(i) for i in range(self.context.call("kdl_plan_count", self))]
