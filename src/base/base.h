@@ -61,10 +61,11 @@ void *kdl__alloc_zeroed(kdl_context *ctx, size_t count, size_t size);
 void *kdl__realloc(kdl_context *ctx, void *pointer, size_t count, size_t size);
 void *kdl__alloc_quiet(kdl_context *ctx, size_t count, size_t size);
 /*
- * One zeroed object of a type that wants to lie at a multiple of 64 bytes, which the allocator does
- * not promise. Such memory goes back through kdl__free_aligned() only.
+ * The same at a multiple of `alignment` bytes (a power of two, at least a pointer's size), which
+ * the allocator does not promise. Such memory goes back through kdl__free_aligned() only.
  */
-void *kdl__alloc_aligned(kdl_context *ctx, size_t size);
+#define KDL__CACHE_LINE 64 /* also the width of the widest vector */
+void *kdl__alloc_aligned(kdl_context *ctx, size_t alignment, size_t nbytes);
 void kdl__free_aligned(kdl_context *ctx, void *pointer);
 char *kdl__strdup(kdl_context *ctx, const char *text);
 char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes);

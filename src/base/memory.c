@@ -45,17 +45,20 @@ void kdl_free(kdl_context *ctx, void *pointer)
         ctx->allocator.deallocate(ctx->allocator.user_data, pointer);
 }
 
-/* The block begins up to 64 bytes before the object, and is found through the pointer before that. */
-void *kdl__alloc_aligned(kdl_context *ctx, size_t size)
+/* The allocator's block begins somewhat before the memory; its address is kept right before that. */
+void *kdl__alloc_aligned(kdl_context *ctx, size_t alignment, size_t nbytes)
 {
-    enum { ALIGNMENT = 64 };
-    char *block = kdl__alloc_zeroed(ctx, 1, sizeof block + ALIGNMENT + size);
+    char *block = NULL;
+    size_t total;
+    if (__builtin_add_overflow(nbytes, sizeof block + alignment - 1, &total))
+        total = SIZE_MAX; /* refused below */
+    block = kdl__alloc(ctx, total, 1);
     if (!block)
         return NULL;
-    char *object = block + sizeof block;
-    object += -(uintptr_t)object % ALIGNMENT;
-    memcpy(object - sizeof block, &block, sizeof block);
-    return object;
+    char *memory = block + sizeof block;
+    memory += -(uintptr_t)memory % alignment;
+    memcpy(memory - sizeof block, &block, sizeof block);
+    return memory;
 }
 
 void kdl__free_aligned(kdl_context *ctx, void *pointer)

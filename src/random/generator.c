@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Generators: a place in a stream, the spare normal, and an engine that usually stands there. */
+#include <string.h>
 #include "random/stream.h"
 
 kdl_status kdl__generator_restart(kdl_generator *generator, kdl__stream *stream)
@@ -26,9 +27,10 @@ static void destroy(kdl_generator *generator)
 
 static kdl_generator *new_generator(kdl_context *ctx, bool is_default)
 {
-    kdl_generator *generator = kdl__alloc_aligned(ctx, sizeof *generator);
+    kdl_generator *generator = kdl__alloc_aligned(ctx, KDL__CACHE_LINE, sizeof *generator);
     if (!generator)
         return NULL;
+    memset(generator, 0, sizeof *generator);
     atomic_init(&generator->references, 1);
     generator->ctx = ctx;
     generator->is_default = is_default;

@@ -7,9 +7,10 @@
 
 static kdl__stream *new_stream(kdl_context *ctx, uint64_t seed, bool imported)
 {
-    kdl__stream *stream = kdl__alloc_aligned(ctx, sizeof *stream);
+    kdl__stream *stream = kdl__alloc_aligned(ctx, KDL__CACHE_LINE, sizeof *stream);
     if (!stream)
         return NULL;
+    memset(stream, 0, sizeof *stream);
     atomic_init(&stream->references, 1);
     stream->ctx = ctx;
     stream->seed = seed;

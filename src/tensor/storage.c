@@ -5,8 +5,6 @@
 
 #include "tensor/tensor_impl.h"
 
-#define ALIGNMENT 64 /* a cache line, and the widest vector */
-
 /*
  * From this size on values lie in huge pages, if the system has them: touching a fresh page costs
  * more than computing its values, and 2 MiB at a time cost a seventh of it.
@@ -36,12 +34,10 @@ static kdl__storage *storage_header(kdl_context *ctx, kdl_dtype dtype, int64_t n
 static bool allocate_values(kdl__storage *storage)
 {
     size_t nbytes = (size_t)storage->numel * kdl_dtype_nbytes(storage->dtype);
-    size_t alignment = nbytes >= HUGE_FROM ? HUGE_PAGE : ALIGNMENT;
-    storage->block = kdl__alloc(storage->ctx, nbytes + alignment - 1, 1);
-    if (!storage->block)
+    size_t alignment = nbytes >= HUGE_FROM ? HUGE_PAGE : KDL__CACHE_LINE;
+    storage->data = kdl__alloc_aligned(storage->ctx, alignment, nbytes);
+    if (!storage->data)
         return false;
-    uintptr_t misplaced = (uintptr_t)storage->block % alignment;
-    storage->data = (char *)storage->block + (misplaced ? alignment - misplaced : 0);
     if (nbytes >= HUGE_FROM) /* advice: nothing depends on it */
         (void)madvise(storage->data, nbytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return true;
@@ -49,8 +45,8 @@ static bool allocate_values(kdl__storage *storage)
 
 static void free_values(kdl__storage *storage)
 {
-    kdl_free(storage->ctx, storage->block);
-    storage->block = storage->data = NULL;
+    kdl__free_aligned(storage->ctx, storage->data);
+    storage->data = NULL;
 }
 
 static void drop_history(kdl__storage *storage)

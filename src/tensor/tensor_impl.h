@@ -27,8 +27,7 @@ typedef struct kdl__storage {
     kdl_context *ctx; /* retained */
     kdl_dtype dtype;
     int64_t numel;
-    void *data;  /* aligned to a cache line */
-    void *block; /* what was allocated for it */
+    void *data; /* from kdl__alloc_aligned, at least by a cache line */
     const kdl__deferred *deferred;
     void *history;
 } kdl__storage;

@@ -34,17 +34,20 @@ static void test_aligned(void **state)
     kdl_context *ctx = counting_context_new(&allocator);
     void *objects[40];
     for (size_t i = 0; i < 40; i++) {
-        objects[i] = kdl__alloc_aligned(ctx, 1 + 7 * i);
-        assert_int_equal((uintptr_t)objects[i] % 64, 0);
-        for (size_t k = 0; k < 1 + 7 * i; k++)
-            assert_int_equal(((unsigned char *)objects[i])[k], 0);
-        memset(objects[i], 7, 1 + 7 * i);
+        size_t alignment = i % 2 ? KDL__CACHE_LINE : 4096;
+        objects[i] = kdl__alloc_aligned(ctx, alignment, 7 * i);
+        assert_int_equal((uintptr_t)objects[i] % alignment, 0);
+        memset(objects[i], 7, 7 * i);
     }
     for (size_t i = 0; i < 40; i++)
         kdl__free_aligned(ctx, objects[i]);
     kdl__free_aligned(ctx, NULL);
     allocator.fail_from = atomic_load(&allocator.calls) + 1;
-    assert_null(kdl__alloc_aligned(ctx, 100));
+    assert_null(kdl__alloc_aligned(ctx, 64, 100));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_MEMORY);
+    allocator.fail_from = 0;
+    kdl_error_clear(ctx);
+    assert_null(kdl__alloc_aligned(ctx, 64, SIZE_MAX - 10));
     assert_int_equal(kdl_error_status(ctx), KDL_ERROR_MEMORY);
     counting_context_release(&allocator, ctx);
 }
@@ -244,14 +247,10 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),
-        cmocka_unit_test(test_aligned),
-        cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_repr),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_alloc),    cmocka_unit_test(test_aligned),
+        cmocka_unit_test(test_overflow), cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_text),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_repr),     cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
