@@ -71,6 +71,10 @@ KDL_API kdl_status kdl_plan_set_attribute(kdl_plan *plan, const char *key, const
 /** An attribute's value (owned by the plan), or NULL. */
 KDL_API const char *kdl_plan_attribute(const kdl_plan *plan, const char *key);
 
+/** Sets an attribute to the SHA-256 of some bytes, in hexadecimal: what the plan was made from. */
+KDL_API kdl_status kdl_plan_set_digest(kdl_plan *plan, const char *key, const void *data,
+                                       size_t nbytes);
+
 KDL_API int kdl_plan_count(const kdl_plan *plan);
 /** The entry at `index`; IndexError and NULL when there is none. */
 KDL_API const kdl_plan_tensor *kdl_plan_get(kdl_plan *plan, int index);

@@ -63,27 +63,39 @@ static kdl_status mul_range(const kdl__op *op, const void *whole, kdl__worker *w
     return KDL_OK;
 }
 
+static kdl_status mul_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    double value = op->number[0];
+    bool integral = value == floor(value) && fabs(value) < 0x1p63;
+    if (!kdl_dtype_is_floating_point(op->dtype) && !integral)
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "result type Float can't be cast to the desired output type %s",
+                            kdl_dtype_scalar_name(op->dtype));
+    if (op->dtype == KDL_BOOL)
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "result type Long can't be cast to the desired output type Bool");
+    return KDL_OK;
+}
+
 const kdl__op_class kdl__op_mul = {
     .name = "mul",
     .flags = KDL__OP_READS,
     .number_names = { "value" },
     .range = mul_range,
+    .check = mul_check,
 };
 
 kdl_status kdl_mul_(kdl_tensor *tensor, double value)
 {
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
-    kdl_dtype dtype = kdl_tensor_dtype(tensor);
-    bool integral = value == floor(value) && fabs(value) < 0x1p63;
-    if (!kdl_dtype_is_floating_point(dtype) && !integral)
-        return kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
-                         "result type Float can't be cast to the desired output type %s",
-                         kdl_dtype_scalar_name(dtype));
-    if (dtype == KDL_BOOL)
-        return kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
-                         "result type Long can't be cast to the desired output type Bool");
-    kdl__op op = { .class = &kdl__op_mul, .number = { value } };
+    kdl__op op = {
+        .class = &kdl__op_mul,
+        .dtype = kdl_tensor_dtype(tensor),
+        .number = { value },
+    };
+    if (mul_check(&op, tensor->ctx, __func__))
+        return tensor->ctx->status;
     return kdl__op_apply(tensor, &op, NULL, __func__);
 }
 

@@ -41,10 +41,26 @@ static kdl_status fill_range(const kdl__op *op, const void *whole, kdl__worker *
     return KDL_OK;
 }
 
+/* PyTorch's normal_ fills blocks of 16 only where the tensor is contiguous and has that many. */
+static kdl__distribution path_of(kdl__distribution distribution, int64_t numel, bool contiguous)
+{
+    bool blocks = numel >= 16 && contiguous;
+    return distribution == KDL__NORMAL && !blocks ? KDL__NORMAL_SERIAL : distribution;
+}
+
+static kdl_status fill_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    kdl__fill fill = fill_of(op);
+    fill.distribution =
+        path_of(fill.distribution, op->region.numel, kdl__region_is_contiguous(&op->region));
+    op->class = &kdl__op_fills[fill.distribution];
+    return kdl__fill_check(ctx, place, &fill);
+}
+
 #define FILL_CLASS(recipe_name, spare, ...)                                                        \
     {                                                                                              \
         .name = recipe_name, .flags = KDL__OP_STREAM_ORDER, .draws = fill_draws,                   \
-        .leaves_spare = spare, .range = fill_range, __VA_ARGS__                                    \
+        .leaves_spare = spare, .range = fill_range, .check = fill_check, __VA_ARGS__               \
     }
 
 const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT] = {
@@ -62,20 +78,13 @@ const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT] = {
     [KDL__RANDOM_DTYPE] = FILL_CLASS("random_dtype", NULL),
 };
 
-/* PyTorch's normal_ fills blocks of 16 only where the tensor is contiguous and has that many. */
-static kdl__distribution path_of(const kdl_tensor *tensor, kdl__distribution distribution)
-{
-    bool blocks = tensor->numel >= 16 && kdl_tensor_is_contiguous(tensor);
-    return distribution == KDL__NORMAL && !blocks ? KDL__NORMAL_SERIAL : distribution;
-}
-
 kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *given, kdl_generator *generator,
                             const char *place)
 {
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
     kdl__fill fill = *given;
-    fill.distribution = path_of(tensor, fill.distribution);
+    fill.distribution = path_of(fill.distribution, tensor->numel, kdl_tensor_is_contiguous(tensor));
     fill.dtype = tensor->storage->dtype;
     fill.numel = (uint64_t)tensor->numel;
     if (kdl__fill_check(tensor->ctx, place, &fill))

@@ -28,7 +28,15 @@ static kdl_status eye_range(const kdl__op *op, const void *whole, kdl__worker *w
     return KDL_OK;
 }
 
-const kdl__op_class kdl__op_eye = { .name = "eye", .range = eye_range };
+static kdl_status eye_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    if (op->region.ndim == 2)
+        return KDL_OK;
+    return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "an eye has 2 dimensions, not %d",
+                        op->region.ndim);
+}
+
+const kdl__op_class kdl__op_eye = { .name = "eye", .range = eye_range, .check = eye_check };
 
 kdl_tensor *kdl_eye_with(kdl_context *ctx, int64_t n, int64_t m, const kdl_tensor_options *options)
 {
@@ -211,13 +219,6 @@ static kdl_status randperm_range(const kdl__op *op, const void *whole, kdl__work
     return KDL_OK;
 }
 
-const kdl__op_class kdl__op_randperm = {
-    .name = "randperm",
-    .draws = randperm_draws,
-    .prepare = randperm_prepare,
-    .range = randperm_range,
-};
-
 /* The largest n whose numbers a float dtype holds exactly, as PyTorch says it; bf16 is not checked. */
 static const char *float_limit(kdl_dtype dtype, int64_t n)
 {
@@ -251,6 +252,20 @@ static kdl_status check_randperm(kdl_context *ctx, kdl_dtype dtype, int64_t n)
                             "\"randperm\" not implemented for 'Bool'");
     return KDL_OK;
 }
+
+static kdl_status randperm_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    (void)place;
+    return check_randperm(ctx, op->dtype, op->region.numel);
+}
+
+const kdl__op_class kdl__op_randperm = {
+    .name = "randperm",
+    .draws = randperm_draws,
+    .prepare = randperm_prepare,
+    .range = randperm_range,
+    .check = randperm_check,
+};
 
 kdl_tensor *kdl_randperm_with(kdl_context *ctx, int64_t n, const kdl_tensor_options *options)
 {

@@ -36,9 +36,9 @@ static void take_prepared(kdl_generator *generator, const kdl__op *op,
     }
 }
 
-static kdl_status run_now(kdl_tensor *tensor, const kdl__op *op, kdl_generator *generator,
-                          uint64_t draws)
+static kdl_status run_now(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator)
 {
+    uint64_t draws = generator ? take_draws(op, generator) : 0;
     kdl__storage *storage = tensor->storage;
     kdl__cursor fresh, *cursor = generator ? &generator->cursor : &fresh;
     if (!generator)
@@ -100,23 +100,35 @@ static kdl_status prepare_now(kdl__node *node, kdl_generator *generator)
     return status;
 }
 
-static kdl_status record(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator, uint64_t draws)
+kdl__node *kdl__node_record(kdl_context *ctx, kdl__node *previous, int64_t numel, kdl__op *op,
+                            kdl_generator *generator, const char *place)
 {
-    kdl_context *ctx = tensor->ctx;
-    kdl__storage *storage = tensor->storage;
-    bool overwrites = !(op->class->flags & KDL__OP_READS) && op->region.numel == storage->numel &&
+    bool overwrites = !(op->class->flags & KDL__OP_READS) && op->region.numel == numel &&
                       kdl__region_is_contiguous(&op->region);
-    kdl__node *node = kdl__node_new(ctx, overwrites ? NULL : storage->history, op);
+    uint64_t draws = generator ? take_draws(op, generator) : 0;
+    kdl__node *node = kdl__node_new(ctx, overwrites ? NULL : previous, op);
     if (!node)
-        return ctx->status;
+        return NULL;
     kdl_status status = KDL_OK;
     if (draws == KDL__DRAWS_UNKNOWN)
         status = op->class->leaves_spare ? prepare_now(node, generator)
                                          : enter_segment_behind(ctx, node, generator);
-    if (status) {
-        kdl__node_release(node);
-        return status;
-    }
+    if (!status)
+        return node;
+    if (!kdl__failed(ctx))
+        kdl__fail_worker(ctx, place, status);
+    kdl__node_release(node);
+    return NULL;
+}
+
+static kdl_status record(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
+                         const char *place)
+{
+    kdl__storage *storage = tensor->storage;
+    kdl__node *node =
+        kdl__node_record(tensor->ctx, storage->history, storage->numel, op, generator, place);
+    if (!node)
+        return tensor->ctx->status;
     kdl__node_release(storage->history);
     storage->history = node;
     return KDL_OK;
@@ -169,12 +181,11 @@ kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generat
         kdl__op_free(op);
         return KDL_OK;
     }
-    uint64_t draws = generator ? take_draws(op, generator) : 0;
     kdl_status status = KDL_OK;
     if (tensor->storage->data)
-        status = run_now(tensor, op, generator, draws);
+        status = run_now(tensor, op, generator);
     else if (!share_history(tensor, op))
-        status = record(tensor, op, generator, draws);
+        status = record(tensor, op, generator, place);
     if (status && !kdl__failed(ctx))
         kdl__fail_worker(ctx, place, status);
     return status;

@@ -89,6 +89,12 @@ typedef struct kdl__op_class {
      */
     kdl_status (*range)(const kdl__op *op, const void *whole, kdl__worker *worker, uint64_t first,
                         uint64_t count, void *values);
+    /*
+     * For an op that was not made by a function of ours but read from a recipe, with dtype and
+     * region set: refuses what such a function would refuse, and settles on a class as it would.
+     * NULL when nothing can be wrong.
+     */
+    kdl_status (*check)(kdl__op *op, kdl_context *ctx, const char *place);
 } kdl__op_class;
 
 struct kdl__op {
@@ -149,6 +155,9 @@ void kdl__values_drop(kdl__values *values);
 kdl_status kdl__values_range(const kdl__values *values, kdl__worker *worker, uint64_t first,
                              uint64_t count, void *out);
 
+/* How deep copies of copies nest at most, as each level computes on the stack. */
+#define KDL__MAX_COPY_DEPTH 64
+
 /* ---- histories --------------------------------------------------------------------------- */
 
 /* One op on top of `previous` (retained; NULL: zeros). Immutable but for the prepared part. */
@@ -160,10 +169,18 @@ struct kdl__node {
     int copy_depth; /* how deep its values nest through copies */
     bool is_prepared;
     kdl__prepared prepared;
+    int mark; /* for whoever walks histories, one at a time; 0 outside of that */
 };
 
 /* Takes over what `op` owns, also on failure. */
 kdl__node *kdl__node_new(kdl_context *ctx, kdl__node *previous, kdl__op *op);
+/*
+ * The history of a storage of `numel` elements after an op with dtype and region set (taken over),
+ * which takes its draws and the spare normal from `generator` (NULL: it draws nothing) and leaves
+ * the generator behind it. `previous` is forgotten when nothing of it shows. Errors at `place`.
+ */
+kdl__node *kdl__node_record(kdl_context *ctx, kdl__node *previous, int64_t numel, kdl__op *op,
+                            kdl_generator *generator, const char *place);
 kdl__node *kdl__node_retain(kdl__node *node);
 void kdl__node_release(kdl__node *node);
 /* Resolves what the op itself (not what lies under it) needs, and calls its class's prepare(). */

@@ -2,6 +2,7 @@
 /* Plans: ordered, named snapshots of tensors. */
 #include <string.h>
 
+#include "base/sha256.h"
 #include "plan/plan_impl.h"
 
 kdl_plan *kdl_plan_new(kdl_context *ctx)
@@ -91,7 +92,9 @@ static int find_tie(const kdl_plan *plan, const kdl__plan_entry *entry)
 {
     for (size_t i = (size_t)entry->storage; i < plan->count; i++) {
         const kdl__plan_entry *other = &plan->entries[i];
-        if (other->storage == entry->storage &&
+        /* A storage that was written between two entries has other values in each. */
+        if (other->storage == entry->storage && other->values.node == entry->values.node &&
+            other->values.storage == entry->values.storage &&
             same_region(&other->values.region, &entry->values.region))
             return (int)i;
     }
@@ -219,6 +222,13 @@ kdl_status kdl_plan_set_attribute(kdl_plan *plan, const char *key, const char *v
     }
     plan->attributes[plan->attribute_count++] = (kdl__plan_attribute){ key_copy, copy };
     return KDL_OK;
+}
+
+kdl_status kdl_plan_set_digest(kdl_plan *plan, const char *key, const void *data, size_t nbytes)
+{
+    char hex[KDL__SHA256_HEX_NBYTES];
+    kdl__sha256_hex(data, nbytes, hex);
+    return kdl_plan_set_attribute(plan, key, hex);
 }
 
 kdl_status kdl_plan_set_end(kdl_plan *plan, kdl_generator *generator)

@@ -4,9 +4,6 @@
 
 #include "plan/region.h"
 
-/* Copies of copies nest that deep at most before their source is put into memory. */
-enum { MAX_COPY_DEPTH = 64 };
-
 kdl__storage *kdl__storage_new_empty(kdl_context *ctx, kdl_dtype dtype, int64_t numel)
 {
     if (ctx->deferred)
@@ -42,7 +39,8 @@ kdl_status kdl__values_of(kdl_tensor *tensor, bool copy, kdl__values *values)
 {
     kdl__storage *storage = tensor->storage;
     memset(values, 0, sizeof *values);
-    if (copy && storage->history && ((kdl__node *)storage->history)->copy_depth >= MAX_COPY_DEPTH &&
+    if (copy && storage->history &&
+        ((kdl__node *)storage->history)->copy_depth >= KDL__MAX_COPY_DEPTH &&
         kdl__storage_materialize(storage))
         return tensor->ctx->status;
     values->dtype = storage->dtype;

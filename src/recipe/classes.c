@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every kind of op that a recipe can name. */
+#include <string.h>
+
+#include "ops/ops.h"
+#include "recipe/recipe.h"
+
+static const kdl__op_class *const classes[] = {
+    &kdl__op_constant, &kdl__op_constant_integer, &kdl__op_copy,     &kdl__op_eye,
+    &kdl__op_arange,   &kdl__op_linspace,         &kdl__op_randperm, &kdl__op_mul,
+};
+
+const kdl__op_class *kdl__recipe_class(const char *name)
+{
+    for (size_t i = 0; i < KDL__DISTRIBUTION_COUNT; i++)
+        if (strcmp(kdl__op_fills[i].name, name) == 0)
+            return &kdl__op_fills[i];
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strcmp(classes[i]->name, name) == 0)
+            return classes[i];
+    return NULL;
+}
+
+bool kdl__recipe_has_source(const kdl__op_class *class)
+{
+    return class == &kdl__op_copy;
+}
+
+void kdl__recipe_plain_region(kdl__region *region, int ndim, const int64_t *sizes, int64_t numel)
+{
+    *region = (kdl__region){ .numel = numel, .ndim = ndim };
+    memcpy(region->sizes, sizes, (size_t)ndim * sizeof *sizes);
+    kdl__shape_strides(ndim, sizes, region->strides);
+}
