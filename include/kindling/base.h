@@ -83,11 +83,12 @@ typedef struct kdl_context_options {
     void *warning_user_data;
     int threads; /**< threads a call may use; default 1; 0: every processor this process may use */
     bool deferred; /**< record initialisers instead of running them (plan.h); default false */
+    const char *cpu; /**< the instruction set, by name: see kdl_set_cpu(); default NULL: the best */
 } kdl_context_options;
 
 #define KDL_CONTEXT_DEFAULTS                                                                       \
     {                                                                                              \
-        sizeof(kdl_context_options), { NULL, NULL, NULL }, NULL, NULL, 1, false                    \
+        sizeof(kdl_context_options), { NULL, NULL, NULL }, NULL, NULL, 1, false, NULL              \
     }
 
 /**
@@ -123,6 +124,23 @@ KDL_API int kdl_get_num_threads(const kdl_context *ctx);
 
 /** Sets it; 0 means every processor that this process may use. Negative: ValueError. */
 KDL_API kdl_status kdl_set_num_threads(kdl_context *ctx, int threads);
+
+/**
+ * The instruction set whose kernels the context computes with (a static string): "ref" is plain C,
+ * for any processor; "avx2", "avx512" and "neon" are faster. All give the same bits. (Compare
+ * torch.backends.cpu.get_cpu_capability().)
+ */
+KDL_API const char *kdl_get_cpu(const kdl_context *ctx);
+
+/**
+ * Chooses it by name, for calls from now on; "auto" or NULL is the best one, which every context
+ * starts with. ValueError, with a list of what there is, for a name that is unknown or that this
+ * machine or this build of the library lacks.
+ */
+KDL_API kdl_status kdl_set_cpu(kdl_context *ctx, const char *name);
+
+/** The names that kdl_set_cpu() takes here, "ref" first and the best last; NULL behind them. */
+KDL_API const char *kdl_cpu_at(size_t index);
 
 /** Frees memory that a function of this library handed to the caller (strings). NULL is ignored. */
 KDL_API void kdl_free(kdl_context *ctx, void *pointer);

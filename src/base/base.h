@@ -5,12 +5,12 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include "base/cpu.h"
 #include "kindling/base.h"
 
 /* What higher layers keep in a context, without base knowing them. */
 typedef enum kdl__slot {
     KDL__SLOT_DEFAULT_GENERATOR,
-    KDL__SLOT_KERNELS,
     KDL__SLOT_LAPACK,
     KDL__SLOT_COUNT
 } kdl__slot;
@@ -22,6 +22,7 @@ struct kdl_context {
     void *warning_user_data;
     int threads;
     bool deferred;
+    kdl__cpu cpu;
     kdl_status status;
     struct kdl__pool *pool; /* NULL until a call runs in parallel */
     const char *place;

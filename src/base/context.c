@@ -50,7 +50,8 @@ static bool read_options(const kdl_context_options *given, kdl_context_options *
         return false;
     if (!options->allocator.reallocate)
         options->allocator = (kdl_allocator){ malloc_reallocate, malloc_deallocate, NULL };
-    return options->threads >= 0;
+    kdl__cpu cpu;
+    return options->threads >= 0 && kdl__cpu_parse(options->cpu, &cpu);
 }
 
 kdl_context *kdl_context_new(const kdl_context_options *given)
@@ -69,6 +70,7 @@ kdl_context *kdl_context_new(const kdl_context_options *given)
     ctx->warning_user_data = options.warning_user_data;
     ctx->threads = options.threads ? options.threads : kdl__processors();
     ctx->deferred = options.deferred;
+    (void)kdl__cpu_parse(options.cpu, &ctx->cpu);
     ctx->place = "";
     return ctx;
 }

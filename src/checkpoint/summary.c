@@ -70,6 +70,7 @@ static kdl_status summarize_piece(void *user_data, size_t index, int worker)
     size_t size = kdl_dtype_nbytes(entry->dtype);
     _Alignas(64) char raw[BLOCK * sizeof(double)];
     _Alignas(64) double values[BLOCK];
+    const kdl__kernels *kernels = kdl__kernels_of(kdl_safetensors_context(all->file));
     moments piece = no_moments;
     uint64_t first = (uint64_t)index * PIECE, end = first + PIECE;
     (void)worker;
@@ -83,7 +84,7 @@ static kdl_status summarize_piece(void *user_data, size_t index, int worker)
             atomic_store(&all->error, error);
             return KDL_ERROR_IO;
         }
-        kdl__kernels_best()->convert(entry->dtype, raw, KDL_F64, values, count);
+        kernels->convert(entry->dtype, raw, KDL_F64, values, count);
         piece = join(piece, block_moments(values, count));
     }
     all->pieces[index] = piece;

@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chooses the kernel table for this machine. */
+/* The kernel tables, by instruction set. */
+#include "base/base.h"
 #include "kernels/kernels.h"
 
+static const kdl__kernels *const tables[KDL__CPU_COUNT] = {
+    [KDL__CPU_REF] = &kdl__kernels_ref,
 #ifdef KDL__HAVE_AVX2
-/* The compiler's runtime looks at CPUID and at what the operating system saves (XGETBV). */
-static bool has_avx2(void)
-{
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("pclmul");
-}
+    [KDL__CPU_AVX2] = &kdl__kernels_avx2,
 #endif
+#ifdef KDL__HAVE_AVX512
+    [KDL__CPU_AVX512] = &kdl__kernels_avx512,
+#endif
+#ifdef KDL__HAVE_NEON
+    [KDL__CPU_NEON] = &kdl__kernels_neon,
+#endif
+};
+
+const kdl__kernels *kdl__kernels_of(const kdl_context *ctx)
+{
+    return tables[ctx->cpu];
+}
 
 const kdl__kernels *kdl__kernels_at(size_t index)
 {
-    const kdl__kernels *tables[2] = { &kdl__kernels_ref };
-    size_t count = 1;
-#ifdef KDL__HAVE_AVX2
-    if (has_avx2())
-        tables[count++] = &kdl__kernels_avx2;
-#endif
-    return index < count ? tables[index] : NULL;
+    for (int cpu = 0; cpu < KDL__CPU_COUNT; cpu++)
+        if (kdl__cpu_available((kdl__cpu)cpu) && index-- == 0)
+            return tables[cpu];
+    return NULL;
 }
 
 const kdl__kernels *kdl__kernels_best(void)
 {
-    const kdl__kernels *best = NULL, *table;
-    for (size_t i = 0; (table = kdl__kernels_at(i)); i++)
-        best = table;
-    return best;
+    return tables[kdl__cpu_best()];
 }

@@ -9,6 +9,11 @@
 #include "kindling/dtype.h"
 
 #define KDL__MT_WORDS 624
+/*
+ * A fill of so many bytes or more, in one call, may be written past the caches, which is faster
+ * where memory is in use already, but not on pages that the system has not provided yet.
+ */
+#define KDL__STREAM_NBYTES ((size_t)1 << 20)
 #define KDL__TILE_ROWS 8
 #define KDL__TILE_COLUMNS 4
 
@@ -36,6 +41,9 @@ typedef struct kdl__jump_element {
  */
 typedef struct kdl__kernels {
     const char *name; /* "ref", "avx2", "avx512", "neon" */
+
+    /* Replaces the block by the next one and sets next to 0. */
+    void (*regenerate)(kdl__mt *mt);
 
     /* n tempered 32-bit draws. */
     void (*draws)(kdl__mt *mt, uint32_t *out, size_t n);
@@ -82,6 +90,11 @@ extern const kdl__kernels kdl__kernels_ref;
 
 /* Defined where the compiler can build them (KDL__HAVE_AVX2, ...). */
 extern const kdl__kernels kdl__kernels_avx2;
+extern const kdl__kernels kdl__kernels_avx512;
+extern const kdl__kernels kdl__kernels_neon;
+
+/* The table that the context chose (kdl_set_cpu). */
+const kdl__kernels *kdl__kernels_of(const kdl_context *ctx);
 
 /* The tables that this machine can run, from the portable one to the best; NULL behind it. */
 const kdl__kernels *kdl__kernels_at(size_t index);

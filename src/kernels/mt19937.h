@@ -6,12 +6,13 @@
 #include "kernels/kernels.h"
 
 #define KDL__MT_SHIFT 397
+#define KDL__MT_MATRIX 0x9908b0dfu
 
 /* Word k + 624 of the sequence, from words k, k + 1 and k + 397. */
 static inline uint32_t kdl__mt_twist(uint32_t word, uint32_t next, uint32_t shifted)
 {
     uint32_t mixed = (word & 0x80000000u) | (next & 0x7fffffffu);
-    return shifted ^ (mixed >> 1) ^ (-(next & 1u) & 0x9908b0dfu);
+    return shifted ^ (mixed >> 1) ^ (-(next & 1u) & KDL__MT_MATRIX);
 }
 
 static inline uint32_t kdl__mt_temper(uint32_t word)

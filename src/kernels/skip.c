@@ -21,6 +21,6 @@ void kdl__mt_skip(const kdl__kernels *kernels, kdl__mt *mt, uint64_t draws)
         blocks = 1;
     }
     for (; blocks > 0; blocks--)
-        kdl__mt_regenerate(mt);
+        kernels->regenerate(mt);
     mt->next = rest;
 }

@@ -40,9 +40,9 @@ static kdl_status run_now(kdl_tensor *tensor, kdl__op *op, kdl_generator *genera
 {
     uint64_t draws = generator ? take_draws(op, generator) : 0;
     kdl__storage *storage = tensor->storage;
-    kdl__cursor fresh, *cursor = generator ? &generator->cursor : &fresh;
+    kdl__cursor fresh, *cursor = generator ? kdl__generator_cursor(generator) : &fresh;
     if (!generator)
-        kdl__cursor_init(&fresh, kdl__kernels_best());
+        kdl__cursor_init(&fresh, kdl__kernels_of(tensor->ctx));
     kdl__worker worker = { tensor->ctx, cursor, true };
     /* A node on the stack: what the op refers to is prepared as in a history. */
     kdl__node node = { .ctx = tensor->ctx, .op = *op };
@@ -93,7 +93,7 @@ static kdl_status enter_segment_behind(kdl_context *ctx, kdl__node *node, kdl_ge
 /* An op of unknown length that also leaves a spare normal: the next op cannot do without it. */
 static kdl_status prepare_now(kdl__node *node, kdl_generator *generator)
 {
-    kdl__worker worker = { node->ctx, &generator->cursor, true };
+    kdl__worker worker = { node->ctx, kdl__generator_cursor(generator), true };
     kdl_status status = kdl__node_prepare(node, &worker);
     if (!status)
         take_prepared(generator, &node->op, &node->prepared);

@@ -38,7 +38,7 @@ static kdl_status run_share(void *user_data, size_t index, int worker_index)
     uint64_t low = kdl__share_begin(all->numel, all->shares, index);
     uint64_t high = kdl__share_begin(all->numel, all->shares, index + 1);
     kdl__cursor cursor;
-    kdl__cursor_init(&cursor, kdl__kernels_best());
+    kdl__cursor_init(&cursor, kdl__kernels_of(all->ctx));
     kdl__worker worker = { all->ctx, &cursor, all->shares == 1 };
     kdl_status status = KDL_OK;
     uint64_t begin = 0;
@@ -59,7 +59,7 @@ static kdl_status run_share(void *user_data, size_t index, int worker_index)
 static kdl_status run_jobs(kdl_context *ctx, const job *jobs, size_t count, const char *place)
 {
     kdl__cursor cursor;
-    kdl__cursor_init(&cursor, kdl__kernels_best());
+    kdl__cursor_init(&cursor, kdl__kernels_of(ctx));
     kdl__worker worker = { ctx, &cursor, true };
     batch all = { ctx, jobs, count, 0, 1 };
     kdl_status status = KDL_OK;

@@ -34,7 +34,7 @@ static kdl_generator *new_generator(kdl_context *ctx, bool is_default)
     atomic_init(&generator->references, 1);
     generator->ctx = ctx;
     generator->is_default = is_default;
-    kdl__cursor_init(&generator->cursor, kdl__kernels_best());
+    kdl__cursor_init(&generator->cursor, kdl__kernels_of(ctx));
     if (kdl__generator_restart(generator, kdl__stream_from_seed(ctx, KDL_DEFAULT_SEED))) {
         destroy(generator);
         return NULL;
@@ -149,13 +149,19 @@ void kdl__generator_enter(kdl_generator *generator, kdl__segment *segment)
     generator->at = (kdl__position){ segment, 0 };
 }
 
+kdl__cursor *kdl__generator_cursor(kdl_generator *generator)
+{
+    generator->cursor.kernels = kdl__kernels_of(generator->ctx);
+    return &generator->cursor;
+}
+
 /* Makes the absolute position known, computing what it depends on. */
 static kdl_status resolve(kdl_generator *generator, const char *place)
 {
     kdl_context *ctx = generator->ctx;
     if (kdl__failed(ctx))
         return ctx->status;
-    kdl_status status = kdl__segment_resolve(generator->at.segment, &generator->cursor);
+    kdl_status status = kdl__segment_resolve(generator->at.segment, kdl__generator_cursor(generator));
     if (status && !kdl__failed(ctx))
         kdl__fail_at(ctx, place, status, "the generator's position could not be computed");
     return status;
@@ -166,8 +172,9 @@ kdl__cursor *kdl__generator_engine(kdl_generator *generator, const char *place)
     if (!generator || resolve(generator, place))
         return NULL;
     const kdl__position *at = &generator->at;
-    kdl__cursor_move(&generator->cursor, at->segment->stream, at->segment->start + at->offset);
-    return &generator->cursor;
+    kdl__cursor *cursor = kdl__generator_cursor(generator);
+    kdl__cursor_move(cursor, at->segment->stream, at->segment->start + at->offset);
+    return cursor;
 }
 
 int64_t kdl_generator_tell(kdl_generator *generator)

@@ -112,13 +112,15 @@ struct kdl_generator {
     kdl__spare spare;
     float next_float; /* of a state's bytes: kept, never used */
     bool next_float_valid;
-    kdl__cursor cursor;
+    kdl__cursor cursor; /* see kdl__generator_cursor() */
 };
 
 /* The generator to use: `generator`, or the context's default one. NULL on failure. */
 kdl_generator *kdl__generator_or_default(kdl_context *ctx, kdl_generator *generator);
 /* Goes to the beginning of `stream` (taken over; NULL: an error stands), without a spare normal. */
 kdl_status kdl__generator_restart(kdl_generator *generator, kdl__stream *stream);
+/* Its cursor, wherever that stands, computing with the context's present kernels. */
+kdl__cursor *kdl__generator_cursor(kdl_generator *generator);
 /* Its engine, moved to where the generator is, computing what that depends on; NULL on failure. */
 kdl__cursor *kdl__generator_engine(kdl_generator *generator, const char *place);
 /* Takes the next `draws` draws: *from (owned by the caller) is where they begin. */

@@ -112,19 +112,22 @@ void kdl__normal_bf16_ref(kdl__mt *mt, float mean, float std, uint16_t *out, siz
     }
 }
 
-static void block_f64(kdl__mt *mt, double mean, double std, double out[BLOCK])
+void kdl__box_muller_f64_ref(double mean, double std, double *values, size_t n)
 {
-    kdl__uniform_f64_ref(mt, 0.0, 1.0, out, BLOCK);
-    for (int i = 0; i < PAIRS; i++) {
-        double radius = sqrt(-2.0 * log(1.0 - out[i]));
-        double angle = 2.0 * 3.14159265358979323846 * out[i + PAIRS];
-        out[i] = fma(radius * cos(angle), std, mean);
-        out[i + PAIRS] = fma(radius * sin(angle), std, mean);
+    for (double *end = values + n; values < end; values += BLOCK) {
+        for (int i = 0; i < PAIRS; i++) {
+            double radius = sqrt(-2.0 * log(1.0 - values[i]));
+            double angle = 2.0 * 3.14159265358979323846 * values[i + PAIRS];
+            values[i] = fma(radius * cos(angle), std, mean);
+            values[i + PAIRS] = fma(radius * sin(angle), std, mean);
+        }
     }
 }
 
 void kdl__normal_f64_ref(kdl__mt *mt, double mean, double std, double *out, size_t n)
 {
-    for (size_t i = 0; i < n; i += BLOCK)
-        block_f64(mt, mean, std, out + i);
+    for (size_t i = 0; i < n; i += BLOCK) {
+        kdl__uniform_f64_ref(mt, 0.0, 1.0, out + i, BLOCK);
+        kdl__box_muller_f64_ref(mean, std, out + i, BLOCK);
+    }
 }

@@ -46,6 +46,7 @@ void kdl__fill_ref(void *out, size_t nbytes, uint64_t bits, size_t n)
 
 const kdl__kernels kdl__kernels_ref = {
     .name = "ref",
+    .regenerate = kdl__mt_regenerate,
     .draws = kdl__draws_ref,
     .uniform_f32 = kdl__uniform_f32_ref,
     .uniform_f16 = kdl__uniform_f16_ref,

@@ -21,6 +21,9 @@ void kdl__normal_f16_ref(kdl__mt *mt, float mean, float std, uint16_t *out, size
 void kdl__normal_bf16_ref(kdl__mt *mt, float mean, float std, uint16_t *out, size_t n);
 void kdl__normal_f64_ref(kdl__mt *mt, double mean, double std, double *out, size_t n);
 
+/* The second half of normal_f64: turns n uniforms, a multiple of 16, into normals in place. */
+void kdl__box_muller_f64_ref(double mean, double std, double *values, size_t n);
+
 void kdl__convert_ref(kdl_dtype from, const void *in, kdl_dtype to, void *out, size_t n);
 void kdl__fill_ref(void *out, size_t nbytes, uint64_t bits, size_t n);
 

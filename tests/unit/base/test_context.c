@@ -143,11 +143,11 @@ static void test_slots(void **state)
     (void)state;
     int first = 0, second = 0, other = 0;
     kdl_context *ctx = kdl_context_new(NULL);
-    assert_null(kdl__slot_get(ctx, KDL__SLOT_KERNELS));
-    kdl__slot_set(ctx, KDL__SLOT_KERNELS, &first, count_destroyed);
+    assert_null(kdl__slot_get(ctx, KDL__SLOT_DEFAULT_GENERATOR));
+    kdl__slot_set(ctx, KDL__SLOT_DEFAULT_GENERATOR, &first, count_destroyed);
     kdl__slot_set(ctx, KDL__SLOT_LAPACK, &other, NULL);
-    assert_ptr_equal(kdl__slot_get(ctx, KDL__SLOT_KERNELS), &first);
-    kdl__slot_set(ctx, KDL__SLOT_KERNELS, &second, count_destroyed);
+    assert_ptr_equal(kdl__slot_get(ctx, KDL__SLOT_DEFAULT_GENERATOR), &first);
+    kdl__slot_set(ctx, KDL__SLOT_DEFAULT_GENERATOR, &second, count_destroyed);
     assert_int_equal(first, 1);
     kdl_context_release(ctx);
     assert_int_equal(first, 1);

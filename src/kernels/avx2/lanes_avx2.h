@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Vectors of 8 lanes, for AVX2, FMA and F16C (Haswell and later, Zen and later). */
+#ifndef KDL_SRC_KERNELS_AVX2_LANES_AVX2_H
+#define KDL_SRC_KERNELS_AVX2_LANES_AVX2_H
+
+#include <immintrin.h>
+
+#define LANES 8
+#include "kernels/lanes/lanes.h"
+
+INLINE words words_merge(words mask, words a, words b)
+{
+    return (a & mask) | (b & ~mask);
+}
+
+INLINE words words_xor_if_odd(words a, words b, words matrix)
+{
+    return a ^ (-(b & 1) & matrix);
+}
+
+INLINE halves words_narrow(words a)
+{
+    return (halves)_mm_packus_epi32(_mm256_castsi256_si128((__m256i)a),
+                                    _mm256_extracti128_si256((__m256i)a, 1));
+}
+
+INLINE words words_widen(halves a)
+{
+    return (words)_mm256_cvtepu16_epi32((__m128i)a);
+}
+
+/* Both vectors are rotated alike; then the lanes with a mask come from the first. */
+typedef struct slide {
+    __m256i rotation, mask;
+} slide;
+
+INLINE slide slide_behind(uint32_t left)
+{
+    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i bound = _mm256_set1_epi32((int)left);
+    return (slide){ _mm256_sub_epi32(lane, bound), _mm256_cmpgt_epi32(bound, lane) };
+}
+
+INLINE words words_slide(words a, words b, slide by)
+{
+    __m256i before = _mm256_permutevar8x32_epi32((__m256i)a, by.rotation);
+    __m256i behind = _mm256_permutevar8x32_epi32((__m256i)b, by.rotation);
+    return (words)_mm256_blendv_epi8(behind, before, by.mask);
+}
+
+INLINE void words_pair(const uint32_t *block, words *first, words *second)
+{
+    *first = words_load(block);
+    *second = words_load(block + 8);
+}
+
+/* They are in order: a vector is half a block. */
+INLINE void floats_unpair(floats *first, floats *second)
+{
+    (void)first;
+    (void)second;
+}
+
+INLINE floats floats_fma(floats a, floats b, floats c)
+{
+    return (floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+
+INLINE floats floats_sqrt(floats a)
+{
+    return (floats)_mm256_sqrt_ps((__m256)a);
+}
+
+INLINE floats floats_replace(floats a, floats old, floats new)
+{
+    __m256 equal = _mm256_cmp_ps((__m256)a, (__m256)old, _CMP_EQ_OQ);
+    return (floats)_mm256_blendv_ps((__m256)a, (__m256) new, equal);
+}
+
+INLINE floats floats_table(const float eight[8])
+{
+    return (floats)_mm256_loadu_ps(eight);
+}
+
+INLINE floats floats_look_up(floats table, words index)
+{
+    return (floats)_mm256_permutevar8x32_ps((__m256)table, (__m256i)index);
+}
+
+INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)
+{
+    words sign = a << __builtin_clz(bit);
+    return (floats)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)sign);
+}
+
+INLINE halves floats_to_f16(floats a)
+{
+    return (halves)_mm256_cvtps_ph((__m256)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINE floats floats_from_f16(halves a)
+{
+    return (floats)_mm256_cvtph_ps((__m128i)a);
+}
+
+INLINE floats floats_from_f64(const double *in)
+{
+    return (floats)_mm256_setr_m128(_mm256_cvtpd_ps(_mm256_loadu_pd(in)),
+                                    _mm256_cvtpd_ps(_mm256_loadu_pd(in + 4)));
+}
+
+INLINE void floats_to_f64(floats a, double *out)
+{
+    _mm256_storeu_pd(out, _mm256_cvtps_pd(_mm256_castps256_ps128((__m256)a)));
+    _mm256_storeu_pd(out + 4, _mm256_cvtps_pd(_mm256_extractf128_ps((__m256)a, 1)));
+}
+
+/*
+ * There is no conversion of 64-bit integers. But 0x453... with the first word's 21 bits for its last
+ * ones is the number 2^84 + 2^32 first, and 0x433... with the second word is 2^52 + second. Neither
+ * the difference nor the sum, below 2^53, needs rounding.
+ */
+INLINE doubles doubles_from_draws(words a)
+{
+    longs draws = (longs)a;
+    doubles first = (doubles)((draws & 0x1fffff) | UINT64_C(0x4530000000000000));
+    doubles second = (doubles)(draws >> 32 | UINT64_C(0x4330000000000000));
+    return (first - (0x1p84 + 0x1p52)) + second;
+}
+
+INLINE doubles doubles_fma(doubles a, doubles b, doubles c)
+{
+    return (doubles)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+}
+
+INLINE doubles doubles_replace(doubles a, doubles old, doubles new)
+{
+    __m256d equal = _mm256_cmp_pd((__m256d)a, (__m256d)old, _CMP_EQ_OQ);
+    return (doubles)_mm256_blendv_pd((__m256d)a, (__m256d) new, equal);
+}
+
+INLINE void words_stream(void *out, words a)
+{
+    _mm256_stream_si256(out, (__m256i)a);
+}
+
+INLINE void halves_stream(void *out, halves a)
+{
+    _mm_stream_si128(out, (__m128i)a);
+}
+
+INLINE void stream_end(void)
+{
+    _mm_sfence();
+}
+
+#endif

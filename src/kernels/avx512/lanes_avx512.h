@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Vectors of 16 lanes, for AVX-512 F, BW, DQ and VL (Skylake-X and later, Zen 4 and later). */
+#ifndef KDL_SRC_KERNELS_AVX512_LANES_AVX512_H
+#define KDL_SRC_KERNELS_AVX512_LANES_AVX512_H
+
+#include <immintrin.h>
+
+#define LANES 16
+#include "kernels/lanes/lanes.h"
+
+INLINE words words_merge(words mask, words a, words b)
+{
+    return (words)_mm512_ternarylogic_epi32((__m512i)mask, (__m512i)a, (__m512i)b, 0xca);
+}
+
+INLINE words words_xor_if_odd(words a, words b, words matrix)
+{
+    __mmask16 odd = _mm512_test_epi32_mask((__m512i)b, _mm512_set1_epi32(1));
+    return (words)_mm512_mask_xor_epi32((__m512i)a, odd, (__m512i)a, (__m512i)matrix);
+}
+
+INLINE halves words_narrow(words a)
+{
+    return (halves)_mm512_cvtepi32_epi16((__m512i)a);
+}
+
+INLINE words words_widen(halves a)
+{
+    return (words)_mm512_cvtepu16_epi32((__m256i)a);
+}
+
+/* The lanes to take, counted through both vectors. */
+typedef words slide;
+
+INLINE slide slide_behind(uint32_t left)
+{
+    return (slide)_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) +
+           (LANES - left);
+}
+
+INLINE words words_slide(words a, words b, slide by)
+{
+    return (words)_mm512_permutex2var_epi32((__m512i)a, (__m512i)by, (__m512i)b);
+}
+
+/* Two blocks: lanes 8 to 15 are the second one's. */
+INLINE void words_pair(const uint32_t *block, words *first, words *second)
+{
+    __m512i low = _mm512_loadu_si512(block), high = _mm512_loadu_si512(block + 16);
+    *first = (words)_mm512_mask_loadu_epi32(low, 0xff00, block + 8);
+    *second = (words)_mm512_mask_loadu_epi32(high, 0x00ff, block + 8);
+}
+
+INLINE void floats_unpair(floats *first, floats *second)
+{
+    __m512 low = _mm512_shuffle_f32x4((__m512)*first, (__m512)*second, 0x44);
+    *second = (floats)_mm512_shuffle_f32x4((__m512)*first, (__m512)*second, 0xee);
+    *first = (floats)low;
+}
+
+INLINE floats floats_fma(floats a, floats b, floats c)
+{
+    return (floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+
+INLINE floats floats_sqrt(floats a)
+{
+    return (floats)_mm512_sqrt_ps((__m512)a);
+}
+
+INLINE floats floats_replace(floats a, floats old, floats new)
+{
+    __mmask16 equal = _mm512_cmp_ps_mask((__m512)a, (__m512)old, _CMP_EQ_OQ);
+    return (floats)_mm512_mask_mov_ps((__m512)a, equal, (__m512) new);
+}
+
+INLINE floats floats_table(const float eight[8])
+{
+    return (floats)_mm512_broadcast_f32x8(_mm256_loadu_ps(eight));
+}
+
+INLINE floats floats_look_up(floats table, words index)
+{
+    return (floats)_mm512_permutexvar_ps((__m512i)index, (__m512)table);
+}
+
+INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)
+{
+    __mmask16 set = _mm512_test_epi32_mask((__m512i)a, (__m512i)words_all(bit));
+    return (floats)_mm512_mask_blend_ps(set, (__m512)no, (__m512)yes);
+}
+
+INLINE halves floats_to_f16(floats a)
+{
+    return (halves)_mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINE floats floats_from_f16(halves a)
+{
+    return (floats)_mm512_cvtph_ps((__m256i)a);
+}
+
+INLINE floats floats_from_f64(const double *in)
+{
+    __m256 low = _mm512_cvtpd_ps(_mm512_loadu_pd(in));
+    __m256 high = _mm512_cvtpd_ps(_mm512_loadu_pd(in + 8));
+    return (floats)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+}
+
+INLINE void floats_to_f64(floats a, double *out)
+{
+    _mm512_storeu_pd(out, _mm512_cvtps_pd(_mm512_castps512_ps256((__m512)a)));
+    _mm512_storeu_pd(out + 8, _mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)a, 1)));
+}
+
+INLINE doubles doubles_from_draws(words a)
+{
+    __m512i mantissa = _mm512_and_si512(_mm512_rol_epi64((__m512i)a, 32),
+                                        _mm512_set1_epi64((INT64_C(1) << 53) - 1));
+    return (doubles)_mm512_cvtepi64_pd(mantissa);
+}
+
+INLINE doubles doubles_fma(doubles a, doubles b, doubles c)
+{
+    return (doubles)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+}
+
+INLINE doubles doubles_replace(doubles a, doubles old, doubles new)
+{
+    __mmask8 equal = _mm512_cmp_pd_mask((__m512d)a, (__m512d)old, _CMP_EQ_OQ);
+    return (doubles)_mm512_mask_mov_pd((__m512d)a, equal, (__m512d) new);
+}
+
+INLINE void words_stream(void *out, words a)
+{
+    _mm512_stream_si512(out, (__m512i)a);
+}
+
+INLINE void halves_stream(void *out, halves a)
+{
+    _mm256_stream_si256(out, (__m256i)a);
+}
+
+INLINE void stream_end(void)
+{
+    _mm_sfence();
+}
+
+#endif

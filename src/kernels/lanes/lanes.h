@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lanes: the kernels for vectors of any width, each written once. A file for an instruction set
+ * (lanes_avx2.h) gives the width and what C has no operators for; the table's file (avx2.c)
+ * includes that file, then the bodies (uniform.h, convert.h, ...), all of whose functions are static.
+ *
+ * The arithmetic is that of ref/ wherever it rounds. Where the order of operations differs the
+ * comment says why the bits cannot.
+ *
+ * Before it includes this header, a file for an instruction set defines
+ *
+ *     LANES                 32-bit lanes in a vector: 8 or 16
+ *
+ * and after it these functions and the type `slide`:
+ *
+ *     words_merge(mask, a, b)         the bits of a where `mask` has ones, else those of b
+ *     words_xor_if_odd(a, b, matrix)  a ^ matrix in the lanes where b is odd, else a
+ *     words_narrow(a)                 16 bits of each lane; the others are 0
+ *     words_widen(halves)             zero-extended
+ *     slide_behind(left)              see words_slide; left < LANES
+ *     words_slide(a, b, slide)        the last `left` lanes of a, then the first ones of b
+ *     words_pair(block, first, second)  loads from one or two blocks of 16 the words 0-7 and 8-15
+ *     floats_unpair(first, second)    turns two such vectors, in place, into the order of blocks
+ *     floats_fma(a, b, c)             a * b + c rounded once
+ *     floats_sqrt(a)
+ *     floats_replace(a, old, new)     a, but new where a == old
+ *     floats_table(eight)             a table of eight numbers for floats_look_up
+ *     floats_look_up(table, words)    the entries that the words tell, which are below 8
+ *     floats_if_bit(a, bit, yes, no)  yes where words a have the bit, else no
+ *     floats_to_f16(a), floats_from_f16(halves)
+ *     floats_from_f64(in), floats_to_f64(a, out)    LANES doubles in memory
+ *     doubles_from_draws(a)           of each two words the low 53 bits, the first word high
+ *     doubles_fma(a, b, c), doubles_replace(a, old, new)
+ *     words_stream(out, a), halves_stream(out, a)   stores past the caches, to an aligned place
+ *     stream_end()                    makes them visible to other threads in order
+ */
+#ifndef KDL_SRC_KERNELS_LANES_LANES_H
+#define KDL_SRC_KERNELS_LANES_LANES_H
+
+#include <string.h>
+#include "kernels/half.h"
+#include "kernels/kernels.h"
+
+/* Everything is inlined into the few functions of the table, with its constant arguments. */
+#define INLINE static inline __attribute__((always_inline))
+
+typedef uint32_t words __attribute__((vector_size(4 * LANES)));
+typedef uint64_t longs __attribute__((vector_size(4 * LANES)));
+typedef int32_t integers __attribute__((vector_size(4 * LANES)));
+typedef float floats __attribute__((vector_size(4 * LANES)));
+typedef double doubles __attribute__((vector_size(4 * LANES))); /* half as many */
+typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+
+INLINE words words_load(const uint32_t *from)
+{
+    words vector;
+    memcpy(&vector, from, sizeof vector);
+    return vector;
+}
+
+INLINE void words_store(void *to, words vector)
+{
+    memcpy(to, &vector, sizeof vector);
+}
+
+INLINE halves halves_load(const uint16_t *from)
+{
+    halves vector;
+    memcpy(&vector, from, sizeof vector);
+    return vector;
+}
+
+INLINE void halves_store(void *to, halves vector)
+{
+    memcpy(to, &vector, sizeof vector);
+}
+
+INLINE words words_all(uint32_t value)
+{
+    return (words){ 0 } + value;
+}
+
+INLINE floats floats_all(float value)
+{
+    return (floats)words_all(kdl__f32_bits(value));
+}
+
+INLINE doubles doubles_all(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (doubles)((longs){ 0 } + bits);
+}
+
+INLINE halves halves_all(uint16_t value)
+{
+    return (halves){ 0 } + value;
+}
+
+/* Exact: the words are at most 2^24. */
+INLINE floats floats_from_words(words vector)
+{
+    return __builtin_convertvector((integers)vector, floats);
+}
+
+#endif
