@@ -53,8 +53,8 @@ KDL__JUMP_INLINE void kdl__jump_product_of_5(kdl__pairs product[9], const kdl__p
 }
 
 /* The product of two digits of ten words, as five pairs each, to ten pairs; it may replace them. */
-KDL__JUMP_INLINE void kdl__jump_multiply_digits(kdl__pairs product[10], const kdl__pairs x[5],
-                                                const kdl__pairs y[5])
+KDL__JUMP_INLINE void kdl__jump_multiply_pairs(kdl__pairs product[10], const kdl__pairs x[5],
+                                               const kdl__pairs y[5])
 {
     kdl__pairs xs[14], ys[14], terms[14], low[9], high[9], middle[9];
     kdl__jump_sums_of_5(xs, x);
@@ -65,8 +65,15 @@ KDL__JUMP_INLINE void kdl__jump_multiply_digits(kdl__pairs product[10], const kd
     for (int i = 0; i < 14; i++)
         terms[i] = kdl__pairs_high(xs[i], ys[i]);
     kdl__jump_product_of_5(high, terms);
+    kdl__pairs xm[5], ym[5];
+    for (int i = 0; i < 5; i++) {
+        xm[i] = x[i] ^ kdl__pairs_swap(x[i]);
+        ym[i] = y[i] ^ kdl__pairs_swap(y[i]);
+    }
+    kdl__jump_sums_of_5(xs, xm);
+    kdl__jump_sums_of_5(ys, ym);
     for (int i = 0; i < 14; i++)
-        terms[i] = kdl__pairs_low(xs[i] ^ kdl__pairs_swap(xs[i]), ys[i] ^ kdl__pairs_swap(ys[i]));
+        terms[i] = kdl__pairs_low(xs[i], ys[i]);
     kdl__jump_product_of_5(middle, terms);
     for (int i = 0; i < 9; i++)
         middle[i] ^= low[i] ^ high[i];

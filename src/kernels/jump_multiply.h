@@ -8,160 +8,213 @@
 #ifndef KDL_SRC_KERNELS_JUMP_MULTIPLY_H
 #define KDL_SRC_KERNELS_JUMP_MULTIPLY_H
 
-#include "kernels/jump_element.h"
+#include "kernels/jump_map.h"
 
 enum {
     KDL__JUMP_DIGITS = 32,
-    KDL__JUMP_DIGIT_WORDS = 10,  /* 64-bit words that hold a digit */
-    KDL__JUMP_POINTS = 243,      /* 3^5 */
-    KDL__JUMP_POINTS_ROUND = 244 /* with room to take them in fours */
+    KDL__JUMP_DIGIT_WORDS = 10, /* 64-bit words that hold a digit */
+    KDL__JUMP_POINTS = 81,      /* 3^4 */
+    KDL__JUMP_POINTS_ROUND = 84 /* with room to take them in fours */
 };
 
+typedef uint64_t kdl__jump_quad __attribute__((vector_size(32)));
+
 /* A digit of each factor, side by side; later, in the same place, their product. */
-typedef struct kdl__jump_point {
+typedef union kdl__jump_point {
     uint64_t words[2 * KDL__JUMP_DIGIT_WORDS];
+    kdl__jump_quad quads[KDL__JUMP_DIGIT_WORDS / 2];
 } kdl__jump_point;
 
 /* Multiplies the two digits of each of KDL__JUMP_POINTS_ROUND points. */
 typedef void kdl__jump_multiply_points(kdl__jump_point *points);
 
 /*
- * Transposes `width` matrices of 64 x 64 bits at once: bit j of rows[k * width + q] changes places
- * with bit k of rows[j * width + q]. (Halves, quarters, ...: H. S. Warren, Hacker's Delight, 7-3.)
+ * Transposes matrices of `height` x `height` bits, height 64 or 32: one in each word of a row, or in
+ * each half of a word. (Halves, quarters, ...: H. S. Warren, Hacker's Delight, 7-3.)
  */
-static inline void kdl__jump_transpose(uint64_t *rows, size_t width)
+static inline void kdl__jump_transpose(kdl__jump_point *rows, size_t height)
 {
-    uint64_t mask = 0x00000000ffffffff;
-    for (size_t size = 32; size > 0; size /= 2, mask ^= mask << size) {
-        for (size_t k = 0; k < 64; k = ((k | size) + 1) & ~size) {
-            uint64_t *upper = rows + k * width, *lower = rows + (k | size) * width;
-            for (size_t q = 0; q < width; q++) {
-                uint64_t changed = (upper[q] >> size ^ lower[q]) & mask;
-                upper[q] ^= changed << size;
-                lower[q] ^= changed;
+    for (size_t size = height / 2; size > 0; size /= 2) {
+        const uint64_t mask = UINT64_MAX / ((UINT64_C(1) << size) + 1);
+        for (size_t k = 0; k < height; k = ((k | size) + 1) & ~size) {
+            uint64_t *restrict upper = rows[k].words, *restrict lower = rows[k | size].words;
+            for (size_t w = 0; w < 2 * KDL__JUMP_DIGIT_WORDS; w++) {
+                uint64_t changed = (upper[w] >> size ^ lower[w]) & mask;
+                upper[w] ^= changed << size;
+                lower[w] ^= changed;
             }
         }
     }
 }
 
-/* Where digit k stands among the points: the bits of k read as a number in base three. */
-static inline size_t kdl__jump_place(size_t k)
+/* sum += a */
+static inline void kdl__jump_add(kdl__jump_point *sum, const kdl__jump_point *a)
 {
-    size_t place = 0;
-    for (int bit = 4; bit >= 0; bit--)
-        place = 3 * place + (k >> bit & 1);
-    return place;
+    for (int q = 0; q < KDL__JUMP_DIGIT_WORDS / 2; q++)
+        sum->quads[q] ^= a->quads[q];
 }
 
-/* sum[i] += first[i] + second[i] for `count` points. */
-static inline void kdl__jump_add_points(kdl__jump_point *sum, const kdl__jump_point *first,
-                                        const kdl__jump_point *second, size_t count)
+/* sum = a + b */
+static inline void kdl__jump_sum(kdl__jump_point *sum, const kdl__jump_point *a,
+                                 const kdl__jump_point *b)
 {
-    enum { WIDTH = 2 * KDL__JUMP_DIGIT_WORDS };
-    for (size_t i = 0; i < count; i++)
-        for (size_t w = 0; w < WIDTH; w++)
-            sum[i].words[w] ^= first[i].words[w] ^ second[i].words[w];
+    for (int q = 0; q < KDL__JUMP_DIGIT_WORDS / 2; q++)
+        sum->quads[q] = a->quads[q] ^ b->quads[q];
 }
 
-/* The digits of both factors, and their sums: for each bit of the number, 0, 1, and 0 + 1. */
-static inline void kdl__jump_evaluate(const kdl__jump_element *x, const kdl__jump_element *y,
-                                      kdl__jump_point points[KDL__JUMP_POINTS_ROUND])
+/*
+ * Karatsuba's formula takes (a0 + a1 U) (b0 + b1 U) from three products: p0 = a0 b0, p1 = a1 b1 and
+ * p2 = (a0 + a1) (b0 + b1), as p0 + (p0 + p1 + p2) U + p1 U^2. Here U is u, u^2, u^4 and u^8, one
+ * after the other, so that a point has four numbers from 0 to 2: it stands at the place that they
+ * say in base three. The digits themselves are the points without a 2.
+ */
+#define KDL__JUMP_PLACES_1(p) p, p + 1
+#define KDL__JUMP_PLACES_2(p) KDL__JUMP_PLACES_1(p), KDL__JUMP_PLACES_1(p + 3)
+#define KDL__JUMP_PLACES_3(p) KDL__JUMP_PLACES_2(p), KDL__JUMP_PLACES_2(p + 9)
+#define KDL__JUMP_PLACES_4 KDL__JUMP_PLACES_3(0), KDL__JUMP_PLACES_3(27)
+static const unsigned char kdl__jump_place[16] = { KDL__JUMP_PLACES_4 };
+
+/* From the digits: a point with a 2 is the sum of those that have 0 and 1 instead. */
+static inline void kdl__jump_evaluate(kdl__jump_point points[KDL__JUMP_POINTS])
 {
-    enum { WIDTH = KDL__JUMP_DIGIT_WORDS };
-    uint64_t rows[64][WIDTH];
-    for (size_t q = 0; q < WIDTH; q++)
-        for (size_t j = 0; j < 64; j++)
-            rows[j][q] = x->words[64 * q + j] | (uint64_t)y->words[64 * q + j] << 32;
-    kdl__jump_transpose(rows[0], WIDTH);
-    memset(points, 0, sizeof *points * KDL__JUMP_POINTS_ROUND);
-    for (size_t k = 0; k < KDL__JUMP_DIGITS; k++) {
-        kdl__jump_point *point = &points[kdl__jump_place(k)];
-        memcpy(point->words, rows[k], sizeof rows[k]);
-        memcpy(point->words + WIDTH, rows[KDL__JUMP_DIGITS + k], sizeof rows[k]);
-    }
-    for (size_t stride = 1, blocks = 16; blocks > 0; stride *= 3, blocks /= 2)
+    for (size_t stride = 1, blocks = 8; blocks > 0; stride *= 3, blocks /= 2)
         for (size_t block = 0; block < blocks; block++) {
-            kdl__jump_point *zero = points + 3 * stride * kdl__jump_place(block);
-            kdl__jump_add_points(zero + 2 * stride, zero, zero + stride, stride);
+            kdl__jump_point *point = points + 3 * stride * kdl__jump_place[block];
+            for (size_t i = 0; i < stride; i++, point++)
+                kdl__jump_sum(point + 2 * stride, point, point + stride);
         }
 }
 
-/*
- * The digits of the product from the products of the digits. For each bit of the number, worth b,
- * the three products p0, p1, p2 at 0, 1, 0 + 1 make p0 + (p0 + p1 + p2) u^b + p1 u^2b.
- */
-static inline void kdl__jump_interpolate(kdl__jump_point points[KDL__JUMP_POINTS_ROUND],
-                                         uint64_t rows[64][2 * KDL__JUMP_DIGIT_WORDS])
+/* Karatsuba's formula for U and for U^2: nine products to the coefficients of U^0, ..., U^6. */
+static inline void kdl__jump_combine(kdl__jump_quad sums[7], const kdl__jump_quad products[9])
 {
-    enum { WIDTH = 2 * KDL__JUMP_DIGIT_WORDS };
-    for (size_t stride = 1; stride < KDL__JUMP_POINTS; stride *= 3)
-        for (size_t block = 0; block < KDL__JUMP_POINTS; block += 3 * stride)
-            kdl__jump_add_points(points + block + 2 * stride, points + block,
-                                 points + block + stride, stride);
-    memset(rows, 0, sizeof(uint64_t) * 64 * WIDTH);
-    for (size_t p = 0; p < KDL__JUMP_POINTS; p++) {
-        static const unsigned char worth[3] = { 0, 2, 1 };
-        size_t digit = 0;
-        for (size_t rest = p, bit = 1; rest > 0; rest /= 3, bit *= 2)
-            digit += worth[rest % 3] * bit;
-        for (size_t w = 0; w < WIDTH; w++)
-            rows[digit][w] ^= points[p].words[w];
+    kdl__jump_quad first[9], second[9];
+    for (int i = 0; i < 9; i += 3) {
+        first[i] = products[i];
+        first[i + 1] = products[i] ^ products[i + 1] ^ products[i + 2];
+        first[i + 2] = products[i + 1];
+    }
+    for (int i = 0; i < 3; i++) {
+        second[i] = first[i];
+        second[3 + i] = first[i] ^ first[3 + i] ^ first[6 + i];
+        second[6 + i] = first[3 + i];
+    }
+    sums[0] = second[0];
+    sums[1] = second[1];
+    sums[2] = second[2] ^ second[3];
+    sums[3] = second[4];
+    sums[4] = second[5] ^ second[6];
+    sums[5] = second[7];
+    sums[6] = second[8];
+}
+
+/* The 31 digits of a product of 16 by 16 digits, from the products at the points. */
+static inline void kdl__jump_interpolate(kdl__jump_point digits[31],
+                                         const kdl__jump_point points[KDL__JUMP_POINTS])
+{
+    enum { QUADS = KDL__JUMP_DIGIT_WORDS / 2 };
+    kdl__jump_quad products[9], sums[7];
+    memset(digits, 0, sizeof *digits * 31);
+    for (int q = 0; q < QUADS; q++) {
+        kdl__jump_quad parts[7][9]; /* coefficients of u^0, ..., u^6, for each nine points */
+        for (int nine = 0; nine < 9; nine++) {
+            for (int i = 0; i < 9; i++)
+                products[i] = points[9 * nine + i].quads[q];
+            kdl__jump_combine(sums, products);
+            for (int k = 0; k < 7; k++)
+                parts[k][nine] = sums[k];
+        }
+        for (int k = 0; k < 7; k++) {
+            kdl__jump_combine(sums, parts[k]);
+            for (int i = 0; i < 7; i++)
+                digits[k + 4 * i].quads[q] ^= sums[i];
+        }
     }
 }
 
-/*
- * u^32 h(u) = q(u) (u^32 + P(u)) + r(u): the quotient q, by Barrett's method. The reciprocal
- * floor(u^64 / (u^32 + P)) is u^32 plus the u^i whose h >> (32 - i) are added here.
- */
-static inline uint32_t kdl__jump_quotient(uint32_t h)
+/* The digits of x and y, side by side. */
+static inline void kdl__jump_digits(kdl__jump_point digits[KDL__JUMP_DIGITS],
+                                    const kdl__jump_element *x, const kdl__jump_element *y)
 {
-    return h ^ h >> 1 ^ h >> 6 ^ h >> 8 ^ h >> 9 ^ h >> 10 ^ h >> 12 ^ h >> 18 ^ h >> 19 ^ h >> 20 ^
-           h >> 21 ^ h >> 22 ^ h >> 23 ^ h >> 24 ^ h >> 25 ^ h >> 26 ^ h >> 27 ^ h >> 29 ^ h >> 31;
+    for (size_t q = 0; q < KDL__JUMP_DIGIT_WORDS; q++) {
+        const uint32_t *from_x = x->words + 64 * q, *from_y = y->words + 64 * q;
+        for (size_t j = 0; j < 32; j++) {
+            digits[j].words[q] = from_x[j] | (uint64_t)from_x[32 + j] << 32;
+            digits[j].words[KDL__JUMP_DIGIT_WORDS + q] = from_y[j] | (uint64_t)from_y[32 + j] << 32;
+        }
+    }
+    kdl__jump_transpose(digits, KDL__JUMP_DIGITS);
 }
 
-/* The low 32 bits of q P, which is what r is. */
-static inline uint32_t kdl__jump_remainder(uint32_t q)
+/* The 63 digits of the product: Karatsuba's formula with U = u^16, and for each part. */
+static inline void kdl__jump_multiply_digits(kdl__jump_point product[64],
+                                             const kdl__jump_point digits[KDL__JUMP_DIGITS],
+                                             kdl__jump_multiply_points *multiply_points)
 {
-    return q << 3 ^ q << 4 ^ q << 7 ^ q << 12 ^ q << 16 ^ q << 18 ^ q << 19 ^ q << 24 ^ q << 25 ^
-           q << 27 ^ q << 28 ^ q << 29 ^ q << 30 ^ q << 31;
+    kdl__jump_point points[KDL__JUMP_POINTS_ROUND], parts[31];
+    memset(product, 0, sizeof *product * 64);
+    for (int part = 0; part < 3; part++) {
+        for (size_t k = 0; k < 16; k++)
+            if (part < 2)
+                points[kdl__jump_place[k]] = digits[16 * part + k];
+            else
+                kdl__jump_sum(&points[kdl__jump_place[k]], &digits[k], &digits[16 + k]);
+        kdl__jump_evaluate(points);
+        memset(points + KDL__JUMP_POINTS, 0,
+               sizeof *points * (KDL__JUMP_POINTS_ROUND - KDL__JUMP_POINTS));
+        multiply_points(points);
+        kdl__jump_interpolate(parts, points);
+        for (size_t k = 0; k < 31; k++) {
+            kdl__jump_add(product + 16 + k, parts + k);
+            if (part < 2)
+                kdl__jump_add(product + 32 * part + k, parts + k);
+        }
+    }
+}
+
+/* The product's digits to coefficients of t^m, reduced in u. */
+static inline void kdl__jump_reduce(kdl__jump_product *product, kdl__jump_point digits[64])
+{
+    kdl__jump_map reduction;
+    kdl__jump_map_init(&reduction, KDL__JUMP_REDUCTION);
+    kdl__jump_transpose(digits, 64);
+
+    /* digits[j].words[q] is now the coefficient of t^(64q+j), of degree at most 62 in u. */
+    uint32_t *word = product->words;
+    *word = 0;
+    for (size_t q = 0; q < 2 * KDL__JUMP_DIGIT_WORDS; q++)
+        for (size_t j = 0; j < 64; j++) {
+            uint64_t coefficient = digits[j].words[q];
+            uint64_t image = kdl__jump_image(&reduction, (uint32_t)(coefficient >> 32));
+            *word++ ^= (uint32_t)image;
+            *word = (uint32_t)coefficient ^ (uint32_t)(image >> 32);
+        }
 }
 
 /* product = x y. The factors may be the same, and either may be the product. */
-static inline void kdl__jump_multiply(kdl__jump_element *product, const kdl__jump_element *x,
-                                      const kdl__jump_element *y,
-                                      kdl__jump_multiply_points *multiply_points)
-{
-    enum { WIDTH = 2 * KDL__JUMP_DIGIT_WORDS, TERMS = KDL__JUMP_PRODUCT_WORDS };
-    _Alignas(64) kdl__jump_point points[KDL__JUMP_POINTS_ROUND];
-    _Alignas(64) uint64_t rows[64][WIDTH];
-    kdl__jump_evaluate(x, y, points);
-    multiply_points(points);
-    kdl__jump_interpolate(points, rows);
-    kdl__jump_transpose(rows[0], WIDTH);
+typedef void kdl__jump_multiply(kdl__jump_element *product, const kdl__jump_element *x,
+                                const kdl__jump_element *y);
 
-    /* rows[m % 64][m / 64] is now the coefficient of t^m, of degree at most 62 in u. */
-    uint32_t low[64 * WIDTH], quotient[64 * WIDTH];
-    for (size_t q = 0; q < WIDTH; q++)
-        for (size_t j = 0; j < 64; j++) {
-            low[64 * q + j] = (uint32_t)rows[j][q];
-            quotient[64 * q + j] = (uint32_t)(rows[j][q] >> 32);
-        }
-    for (size_t m = 0; m < TERMS; m++)
-        quotient[m] = kdl__jump_quotient(quotient[m]);
+/* A kdl__jump_multiply but for the products of digits. */
+static inline void kdl__jump_multiply_by(kdl__jump_element *product, const kdl__jump_element *x,
+                                         const kdl__jump_element *y,
+                                         kdl__jump_multiply_points *multiply_points)
+{
+    kdl__jump_point digits[KDL__JUMP_DIGITS], product_digits[64];
     kdl__jump_product unfolded;
-    unfolded.words[0] = 0; /* the coefficient of t^0 is 0 or 1 */
-    for (size_t m = 0; m + 1 < TERMS; m++)
-        unfolded.words[1 + m] = low[m] ^ kdl__jump_remainder(quotient[m]) ^ quotient[m + 1];
-    kdl__jump_fold(&unfolded, product, false);
+    kdl__jump_digits(digits, x, y);
+    kdl__jump_multiply_digits(product_digits, digits, multiply_points);
+    kdl__jump_reduce(&unfolded, product_digits);
+    kdl__jump_fold(&unfolded, product);
 }
 
 /* Moves a state ahead: multiplies its element by `power`. */
 static inline void kdl__jump_move(uint32_t words[KDL__MT_WORDS], const kdl__jump_element *power,
-                                  kdl__jump_multiply_points *multiply_points)
+                                  kdl__jump_multiply *multiply)
 {
     kdl__jump_element state;
     kdl__jump_from_words(words, &state);
-    kdl__jump_multiply(&state, &state, power, multiply_points);
+    multiply(&state, &state, power);
     kdl__jump_to_words(&state, words);
 }
 

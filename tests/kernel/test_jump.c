@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jumping ahead: every table's against stepping, composition, the portable one, and PyTorch. */
 #include <inttypes.h>
-#include "kernels/jump_multiply.h"
+#include "kernels/kernels.h"
 #include "support/golden.h"
 #include "support/unit.h"
 
@@ -138,23 +138,6 @@ static void test_equal_strides(void **state)
     }
 }
 
-/* Barrett's quotient and remainder against division one bit at a time. */
-static void test_reduction(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 10000; i++) {
-        uint32_t high = (uint32_t)random_bits();
-        uint32_t quotient = 0, rest = 0;
-        for (int bit = 63; bit >= 0; bit--) {
-            uint32_t next = bit >= 32 ? high >> (bit - 32) & 1 : 0;
-            quotient = quotient << 1 | rest >> 31;
-            rest = kdl__jump_times_u(rest) ^ next;
-        }
-        assert_int_equal(kdl__jump_quotient(high), quotient);
-        assert_int_equal(kdl__jump_remainder(quotient), rest);
-    }
-}
-
 static void assert_same_position(const kdl__mt *actual, const kdl__mt *expected)
 {
     assert_memory_equal(actual->words, expected->words, sizeof(uint32_t) * KDL__MT_WORDS);
@@ -248,9 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_short_distances), cmocka_unit_test(test_block_boundaries),
         cmocka_unit_test(test_composition),     cmocka_unit_test(test_powers),
-        cmocka_unit_test(test_equal_strides),   cmocka_unit_test(test_reduction),
-        cmocka_unit_test(test_skip_is_drawing), cmocka_unit_test(test_skip_far),
-        cmocka_unit_test(test_golden_skips),
+        cmocka_unit_test(test_equal_strides),   cmocka_unit_test(test_skip_is_drawing),
+        cmocka_unit_test(test_skip_far),        cmocka_unit_test(test_golden_skips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

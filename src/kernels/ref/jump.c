@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jump-ahead in plain C: squares by table, products of digits by shifting and adding. */
 #include "kernels/jump_multiply.h"
-#include "kernels/jump_tables.h"
 #include "kernels/ref/ref.h"
 
 /*
@@ -48,16 +47,22 @@ static void multiply_points(kdl__jump_point *points)
         multiply_point(points[p].words);
 }
 
+static void multiply(kdl__jump_element *product, const kdl__jump_element *x,
+                     const kdl__jump_element *y)
+{
+    kdl__jump_multiply_by(product, x, y, multiply_points);
+}
+
 void kdl__jump_power_ref(kdl__jump_element *power, uint64_t steps)
 {
-    kdl__jump_tables tables;
-    kdl__jump_tables_init(&tables);
-    kdl__jump_raise(power, steps, kdl__jump_square_by_tables, &tables);
+    kdl__jump_map squaring;
+    kdl__jump_map_init(&squaring, KDL__JUMP_SQUARING);
+    kdl__jump_raise(power, steps, kdl__jump_square_by_map, &squaring);
 }
 
 void kdl__jump_apply_ref(uint32_t words[KDL__MT_WORDS], const kdl__jump_element *power)
 {
-    kdl__jump_move(words, power, multiply_points);
+    kdl__jump_move(words, power, multiply);
 }
 
 void kdl__jump_ref(uint32_t words[KDL__MT_WORDS], uint64_t steps)
