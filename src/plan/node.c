@@ -48,16 +48,37 @@ void kdl__node_drop(kdl__node *node)
     kdl__values_drop(&node->op.source);
 }
 
-/* A loop, not a recursion: a history may be very long. */
+/*
+ * Freeing a node may release others: the one below, those that it copies from, and those that
+ * opened the segments of its draws. They wait in a list for the outermost call, so that histories
+ * of any length are freed without recursion.
+ */
+static _Thread_local kdl__node *dead;
+static _Thread_local bool burying;
+
+static void bury(kdl__node *node)
+{
+    kdl__node_drop(node);
+    kdl__op_free(&node->op);
+    kdl__node_release(node->previous);
+    kdl_free(node->ctx, node);
+}
+
 void kdl__node_release(kdl__node *node)
 {
-    while (node && atomic_fetch_sub_explicit(&node->references, 1, memory_order_acq_rel) == 1) {
-        kdl__node *previous = node->previous;
-        kdl__node_drop(node);
-        kdl__op_free(&node->op);
-        kdl_free(node->ctx, node);
-        node = previous;
+    if (!node || atomic_fetch_sub_explicit(&node->references, 1, memory_order_acq_rel) != 1)
+        return;
+    node->next_dead = dead;
+    dead = node;
+    if (burying)
+        return;
+    burying = true;
+    while (dead) {
+        node = dead;
+        dead = node->next_dead;
+        bury(node);
     }
+    burying = false;
 }
 
 /* The segment that the opener of `segment` itself starts in. */

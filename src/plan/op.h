@@ -169,6 +169,7 @@ struct kdl__node {
     int copy_depth; /* how deep its values nest through copies */
     bool is_prepared;
     kdl__prepared prepared;
+    kdl__node *next_dead; /* while it waits to be freed */
     int mark; /* for whoever walks histories, one at a time; 0 outside of that */
 };
 
