@@ -278,17 +278,17 @@ bool kdl__config_read_common(kdl__config *config, kdl_dtype dtype)
     static const struct {
         const char *name, *reason;
     } refused[] = {
-        { "quantization_config", "quantised weights" },
-        { "auto_map", "code of the model's own" },
-        { "per_layer_config", "layers that differ from each other" },
-        { "pruned_heads", "pruned attention heads" },
+        { "quantization_config", "quantised weights are" },
+        { "auto_map", "code that comes with a model is" },
+        { "per_layer_config", "layers that differ from each other are" },
+        { "pruned_heads", "pruned attention heads are" },
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         const json_t *json = json_object_get(config->json, refused[i].name);
         if (!json || json_is_null(json) || (json_is_object(json) && json_object_size(json) == 0))
             continue;
         kdl__fail_at(config->ctx, "kdl_model_from_config", KDL_ERROR_NOT_IMPLEMENTED,
-                     "\"%s\" cannot be honoured: %s are not supported", refused[i].name,
+                     "\"%s\" cannot be honoured: %s not supported", refused[i].name,
                      refused[i].reason);
         return false;
     }

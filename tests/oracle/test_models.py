@@ -207,6 +207,18 @@ def test_special_numbers(context, tmp_path):
         compare(context, config, "GPT2LMHeadModel", 5, tmp_path)
 
 
+@pytest.mark.parametrize("dtype, tied", [(torch.float32, True), (torch.bfloat16, False)], ids=str)
+def test_real_sizes(context, deferred, tmp_path, dtype, tied):
+    """GPT-2 124M, and a Llama of 160 M with grouped-query attention."""
+    gpt2 = {"model_type": "gpt2", "tie_word_embeddings": tied}
+    llama = {"model_type": "llama", "hidden_size": 768, "intermediate_size": 2048,
+             "num_hidden_layers": 12, "num_attention_heads": 12, "num_key_value_heads": 4,
+             "pad_token_id": 0, "tie_word_embeddings": tied}
+    for config, class_name in ((gpt2, "GPT2LMHeadModel"), (llama, "LlamaForCausalLM")):
+        compare(context, config, class_name, 42, tmp_path, dtype=dtype)
+        compare_saved(deferred, config, class_name, 42, tmp_path, dtype)
+
+
 REFUSED = [
     {"n_embd": 24.0}, {"n_embd": "24"}, {"n_embd": True}, {"n_embd": None}, {"n_embd": [24]},
     {"n_inner": "x"}, {"n_head": 0}, {"n_head": 5}, {"vocab_size": -1}, {"initializer_range": 1},

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every layer against torch.nn: its text, its values, and the generator's state afterwards. */
+#include <inttypes.h>
+
+#include "kindling/kindling.h"
+#include "support/counting_allocator.h"
+#include "support/golden.h"
+#include "support/unit.h"
+
+/* ---- the layers, by their names in tests/golden/make_nn.py -------------------------------- */
+
+#define LAYER(name, ...)                                                                           \
+    static kdl_module *name(kdl_context *ctx, kdl_dtype dtype)                                     \
+    {                                                                                              \
+        (void)dtype;                                                                               \
+        return __VA_ARGS__;                                                                        \
+    }
+
+LAYER(linear, kdl_nn_linear(ctx, 7, 5, .dtype = dtype))
+LAYER(linear_wide, kdl_nn_linear(ctx, 300, 3, .dtype = dtype))
+LAYER(linear_no_bias, kdl_nn_linear(ctx, 4, 4, .bias = false, .dtype = dtype))
+LAYER(linear_no_inputs, kdl_nn_linear(ctx, 0, 3, .dtype = dtype))
+LAYER(embedding, kdl_nn_embedding(ctx, 10, 3, .dtype = dtype))
+LAYER(embedding_padding, kdl_nn_embedding(ctx, 5, 2, .padding_idx = 0, .dtype = dtype))
+LAYER(embedding_all, kdl_nn_embedding(ctx, 9, 4, .padding_idx = -2, .max_norm = 1.5, .norm_type = 3,
+                                      .scale_grad_by_freq = true, .sparse = true, .dtype = dtype))
+LAYER(layer_norm, kdl_nn_layer_norm(ctx, KDL_SHAPE(6), .dtype = dtype))
+LAYER(layer_norm_no_bias,
+      kdl_nn_layer_norm(ctx, KDL_SHAPE(2, 3), .eps = 1e-12, .bias = false, .dtype = dtype))
+LAYER(layer_norm_plain,
+      kdl_nn_layer_norm(ctx, KDL_SHAPE(1, 2, 3), .elementwise_affine = false, .dtype = dtype))
+LAYER(rms_norm, kdl_nn_rms_norm(ctx, KDL_SHAPE(4), .dtype = dtype))
+LAYER(rms_norm_eps, kdl_nn_rms_norm(ctx, KDL_SHAPE(3, 2), .eps = 0.1, .dtype = dtype))
+LAYER(rms_norm_plain, kdl_nn_rms_norm(ctx, KDL_SHAPE(5), .eps = 1e-6, .elementwise_affine = false))
+LAYER(prelu, kdl_nn_prelu(ctx, .num_parameters = 3, .init = 0.1, .dtype = dtype))
+LAYER(identity, kdl_nn_identity(ctx))
+LAYER(dropout, kdl_nn_dropout(ctx))
+LAYER(dropout_inplace, kdl_nn_dropout(ctx, .p = 0, .inplace = true))
+LAYER(relu, kdl_nn_relu(ctx))
+LAYER(relu_inplace, kdl_nn_relu(ctx, .inplace = true))
+LAYER(relu6, kdl_nn_relu6(ctx))
+LAYER(silu, kdl_nn_silu(ctx, .inplace = true))
+LAYER(mish, kdl_nn_mish(ctx))
+LAYER(hardswish, kdl_nn_hardswish(ctx, .inplace = true))
+LAYER(sigmoid, kdl_nn_sigmoid(ctx))
+LAYER(hyperbolic_tangent, kdl_nn_tanh(ctx))
+LAYER(gelu, kdl_nn_gelu(ctx))
+LAYER(gelu_tanh, kdl_nn_gelu(ctx, .approximate = "tanh"))
+LAYER(leaky_relu, kdl_nn_leaky_relu(ctx))
+LAYER(leaky_relu_all, kdl_nn_leaky_relu(ctx, .negative_slope = 1e-5, .inplace = true))
+LAYER(sequential,
+      kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 3, 4, .dtype = dtype), kdl_nn_sequential(ctx),
+                        kdl_nn_sequential(ctx, kdl_nn_relu(ctx), kdl_nn_tanh(ctx)),
+                        kdl_nn_embedding(ctx, 3, 2, .dtype = dtype)))
+LAYER(module_list,
+      kdl_nn_module_list(ctx, kdl_nn_linear(ctx, 2, 2, .dtype = dtype),
+                         kdl_nn_linear(ctx, 2, 2, .dtype = dtype), kdl_nn_relu(ctx),
+                         kdl_nn_linear(ctx, 2, 2, .dtype = dtype), kdl_nn_module_list(ctx)))
+
+static kdl_module *module_dict(kdl_context *ctx, kdl_dtype dtype)
+{
+    kdl_module *dict = kdl_nn_module_dict(ctx);
+    kdl_add_module(dict, "a", kdl_nn_linear(ctx, 2, 1, .dtype = dtype));
+    kdl_add_module(dict, "b", kdl_nn_module_list(ctx, kdl_nn_dropout(ctx, .p = 0.25)));
+    return dict;
+}
+
+#define NAMED(name)                                                                                \
+    {                                                                                              \
+#name, name                                                                                \
+    }
+static const struct layer {
+    const char *name;
+    kdl_module *(*make)(kdl_context *ctx, kdl_dtype dtype);
+} layers[] = {
+    NAMED(linear),
+    NAMED(linear_wide),
+    NAMED(linear_no_bias),
+    NAMED(linear_no_inputs),
+    NAMED(embedding),
+    NAMED(embedding_padding),
+    NAMED(embedding_all),
+    NAMED(layer_norm),
+    NAMED(layer_norm_no_bias),
+    NAMED(layer_norm_plain),
+    NAMED(rms_norm),
+    NAMED(rms_norm_eps),
+    NAMED(rms_norm_plain),
+    NAMED(prelu),
+    NAMED(identity),
+    NAMED(dropout),
+    NAMED(dropout_inplace),
+    NAMED(relu),
+    NAMED(relu_inplace),
+    NAMED(relu6),
+    NAMED(silu),
+    NAMED(mish),
+    NAMED(hardswish),
+    NAMED(sigmoid),
+    { "tanh", hyperbolic_tangent },
+    NAMED(gelu),
+    NAMED(gelu_tanh),
+    NAMED(leaky_relu),
+    NAMED(leaky_relu_all),
+    NAMED(sequential),
+    NAMED(module_list),
+    NAMED(module_dict),
+};
+enum { LAYER_COUNT = sizeof layers / sizeof *layers };
+
+static const struct layer *find_layer(const char *name)
+{
+    for (int i = 0; i < LAYER_COUNT; i++) {
+        if (strcmp(layers[i].name, name) == 0)
+            return &layers[i];
+    }
+    fail_msg("there is no layer %s here", name);
+    return NULL;
+}
+
+/* ---- comparing --------------------------------------------------------------------------- */
+
+/* Of the state_dict's values, one tensor after the other. */
+static uint64_t digest_values(kdl_module *module)
+{
+    size_t nbytes = 0;
+    char *values = malloc(1 << 16);
+    for (kdl_iterator it = kdl_state_dict(module); kdl_next(&it);) {
+        assert_true(nbytes + kdl_tensor_nbytes(it.tensor) <= 1 << 16);
+        memcpy(values + nbytes, kdl_tensor_data(it.tensor), kdl_tensor_nbytes(it.tensor));
+        nbytes += kdl_tensor_nbytes(it.tensor);
+    }
+    uint64_t digest = golden_digest(values, nbytes);
+    free(values);
+    return digest;
+}
+
+static void check_layer(kdl_context *ctx, const char *line, const char *text)
+{
+    char name[64], dtype_name[8];
+    uint64_t seed, values, state;
+    kdl_dtype dtype;
+    unsigned char bytes[KDL_GENERATOR_STATE_NBYTES];
+    assert_int_equal(sscanf(line, "layer %63s %7s %" SCNu64 " %" SCNx64 " %" SCNx64, name,
+                            dtype_name, &seed, &values, &state),
+                     5);
+    assert_true(kdl_dtype_parse(dtype_name, &dtype));
+    kdl_manual_seed(ctx, seed);
+    kdl_module *module = find_layer(name)->make(ctx, dtype);
+    kdl_generator_get_state(kdl_default_generator(ctx), bytes);
+    char *printed = kdl_module_to_string(module);
+    assert_string_equal(printed, text);
+    if (digest_values(module) != values || golden_digest(bytes, sizeof bytes) != state)
+        fail_msg("%s", line);
+    assert_int_equal(kdl_error_status(ctx), KDL_OK);
+    kdl_free(ctx, printed);
+    kdl_module_release(module);
+}
+
+static void check_all(bool deferred)
+{
+    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
+    options.deferred = deferred;
+    kdl_context *ctx = kdl_context_new(&options);
+    char line[256], text[1024] = "";
+    int count = 0;
+    bool in_text = false;
+    FILE *file = golden_open("nn.txt");
+    while (golden_line(file, line, sizeof line)) {
+        if (line[0] == '|') {
+            if (!in_text)
+                text[0] = '\0';
+            in_text = true;
+            assert_true(strlen(text) + strlen(line) + 1 < sizeof text);
+            strcat(strcat(text, *text ? "\n" : ""), line + 1);
+        } else {
+            in_text = false;
+            check_layer(ctx, line, text);
+            count++;
+        }
+    }
+    fclose(file);
+    assert_int_equal(count, LAYER_COUNT * 4 * 3);
+    kdl_context_release(ctx);
+}
+
+static void test_layers(void **state)
+{
+    (void)state;
+    check_all(false);
+}
+
+static void test_recorded_layers(void **state)
+{
+    (void)state;
+    check_all(true);
+}
+
+static void test_reset_parameters(void **state)
+{
+    (void)state;
+    kdl_context *ctx = kdl_context_new(NULL);
+    kdl_manual_seed(ctx, 3);
+    kdl_module *first = kdl_nn_embedding(ctx, 4, 4, .padding_idx = 1);
+    kdl_module *second = kdl_nn_embedding(ctx, 4, 4, .padding_idx = 1);
+    uint64_t digest = digest_values(second);
+    kdl_manual_seed(ctx, 3);
+    kdl_reset_parameters(first);
+    assert_int_not_equal(digest_values(first), digest);
+    kdl_reset_parameters(first); /* the next draws */
+    assert_int_equal(digest_values(first), digest);
+    kdl_module_release(first);
+    kdl_module_release(second);
+    kdl_context_release(ctx);
+}
+
+static void keep_warning(void *user_data, const char *message)
+{
+    snprintf(user_data, 100, "%s", message);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    kdl_context *ctx = kdl_context_new(NULL);
+    assert_null(kdl_nn_embedding(ctx, 5, 3, .padding_idx = 5));
+    assert_error(ctx, KDL_ERROR_VALUE, "Padding_idx must be within num_embeddings");
+    assert_null(kdl_nn_embedding(ctx, 5, 3, .padding_idx = -6));
+    assert_error(ctx, KDL_ERROR_VALUE, "Padding_idx must be within num_embeddings");
+    assert_null(kdl_nn_dropout(ctx, .p = 1.5));
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "dropout probability has to be between 0 and 1, but got 1.5");
+    assert_null(kdl_nn_dropout(ctx, .p = -1e-7));
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "dropout probability has to be between 0 and 1, but got -1e-07");
+    assert_null(kdl_nn_gelu(ctx, .approximate = "erf"));
+    assert_error(ctx, KDL_ERROR_VALUE, "approximate argument must be either none or tanh.");
+    assert_null(kdl_nn_linear(ctx, -1, 3));
+    assert_error(ctx, KDL_ERROR_RUNTIME,
+                 "Trying to create tensor with negative dimension -1: [3, -1]");
+    assert_null(kdl_nn_linear(ctx, 2, 3, .dtype = KDL_I64));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_RUNTIME);
+    kdl_error_clear(ctx);
+
+    kdl_linear_options older = KDL_LINEAR_DEFAULTS;
+    older.nbytes = sizeof older.nbytes;
+    older.bias = false; /* behind the end of this caller's struct */
+    kdl_module *linear = kdl_nn_linear_with(ctx, 2, 2, &older);
+    assert_non_null(kdl_parameter(linear, "bias"));
+    kdl_module_release(linear);
+    older.nbytes = sizeof older + 1;
+    assert_null(kdl_nn_linear_with(ctx, 2, 2, &older));
+    assert_error(ctx, KDL_ERROR_TYPE,
+                 "the options' size is wrong: are they of another version of the library?");
+    linear = kdl_nn_linear_with(ctx, 2, 2, NULL);
+    assert_non_null(linear);
+    kdl_module_release(linear);
+
+    char warning[100] = "";
+    kdl_set_warning_callback(ctx, keep_warning, warning);
+    kdl_module_release(kdl_nn_linear(ctx, 3, 0));
+    assert_string_equal(warning, "Initializing zero-element tensors is a no-op");
+
+    /* The first error is the one that is kept, and what was made is released. */
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 2, 2), kdl_nn_dropout(ctx, .p = 2),
+                                        kdl_nn_linear(ctx, -2, 2));
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "dropout probability has to be between 0 and 1, but got 2.0");
+    kdl_module_release(net);
+    kdl_context_release(ctx);
+}
+
+static kdl_status make_one(kdl_context *ctx, void *layer)
+{
+    kdl_module *module = ((const struct layer *)layer)->make(ctx, KDL_F32);
+    kdl_free(ctx, kdl_module_to_string(module));
+    kdl_module_release(module);
+    return kdl_error_status(ctx);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LAYER_COUNT; i++)
+        check_allocation_failures(make_one, (void *)&layers[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_recorded_layers),
+        cmocka_unit_test(test_reset_parameters),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
