@@ -6,6 +6,7 @@
 #include "kindling/base.h"
 #include "kindling/checkpoint.h"
 #include "kindling/dtype.h"
+#include "kindling/init.h"
 #include "kindling/models.h"
 #include "kindling/module.h"
 #include "kindling/nn.h"

@@ -227,18 +227,18 @@ static kdl_status write_all(writer *w, kdl__output *output, const kdl_save_optio
     return kdl_error_status(w->ctx);
 }
 
-kdl_status kdl_plan_save_with(kdl_plan *plan, const char *path, const kdl_save_options *options)
+kdl_status kdl_plan_save_with(kdl_plan *plan, const char *path, const kdl_save_options *given)
 {
-    static const kdl_save_options defaults = KDL_SAVE_DEFAULTS;
     kdl_context *ctx = kdl_plan_context(plan);
+    kdl_save_options options = KDL_SAVE_DEFAULTS;
     writer w = { .ctx = ctx, .plan = plan };
-    if (kdl__failed(ctx))
+    if (kdl__failed(ctx) ||
+        !kdl__read_options(ctx, "kdl_plan_save", &options, sizeof options, given))
         return kdl_error_status(ctx);
-    options = options ? options : &defaults;
     if (!lay_out(&w) && !make_header(&w)) {
-        kdl__output *output = kdl__output_open(ctx, path, options->force, w.total);
+        kdl__output *output = kdl__output_open(ctx, path, options.force, w.total);
         if (output)
-            write_all(&w, output, options);
+            write_all(&w, output, &options);
         kdl__output_close(output);
     }
     kdl_free(ctx, w.pieces);
