@@ -72,6 +72,26 @@ class Iterator(ctypes.Structure):
                 ("length", SIZE), ("stack", IteratorFrame * 64), ("path", ctypes.c_char * 1024)]
 
 
+class BufferOptions(ctypes.Structure):
+    """kdl_buffer_options."""
+
+    _fields_ = [("nbytes", SIZE), ("persistent", BOOL)]
+
+
+class LinearOptions(ctypes.Structure):
+    """kdl_linear_options."""
+
+    _fields_ = [("nbytes", SIZE), ("bias", BOOL), ("dtype", INT)]
+
+
+class EmbeddingOptions(ctypes.Structure):
+    """kdl_embedding_options."""
+
+    _fields_ = [("nbytes", SIZE), ("padding_idx", LONG), ("max_norm", DOUBLE),
+                ("norm_type", DOUBLE), ("scale_grad_by_freq", BOOL), ("sparse", BOOL),
+                ("dtype", INT)]
+
+
 class ModelOptions(ctypes.Structure):
     """kdl_model_options."""
 
@@ -92,6 +112,7 @@ class PlanRequest(ctypes.Structure):
 
 
 WARNING_CALLBACK = ctypes.CFUNCTYPE(None, POINTER, TEXT)
+APPLY_FUNCTION = ctypes.CFUNCTYPE(None, POINTER, POINTER)
 
 
 class OwnedText(POINTER):
@@ -192,7 +213,19 @@ FUNCTIONS = {
     "kdl_flatten": (NewTensor, POINTER, INT, INT),
     "kdl_contiguous": (NewTensor, POINTER),
     "kdl_tensor_retain": (NewTensor, POINTER),
+    "kdl_parameter_new_with": (NewTensor, POINTER, POINTER),
+    "kdl_module_new": (NewModule, POINTER, POINTER),
+    "kdl_module_retain": (POINTER, POINTER),
     "kdl_module_release": (None, POINTER),
+    "kdl_register_parameter": (Status, POINTER, TEXT, POINTER),
+    "kdl_register_buffer_with": (Status, POINTER, TEXT, POINTER, ctypes.POINTER(BufferOptions)),
+    "kdl_add_module": (Status, POINTER, TEXT, POINTER),
+    "kdl_append": (Status, POINTER, POINTER),
+    "kdl_apply": (Status, POINTER, APPLY_FUNCTION, POINTER),
+    "kdl_nn_sequential_new": (NewModule, POINTER),
+    "kdl_nn_module_list_new": (NewModule, POINTER),
+    "kdl_nn_linear_with": (NewModule, POINTER, LONG, LONG, ctypes.POINTER(LinearOptions)),
+    "kdl_nn_embedding_with": (NewModule, POINTER, LONG, LONG, ctypes.POINTER(EmbeddingOptions)),
     "kdl_module_to_string": (OwnedText, POINTER),
     "kdl_module_numel": (LONG, POINTER),
     "kdl_named_parameters_with": (Iterator, POINTER, ITERATION),
