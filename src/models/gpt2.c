@@ -198,7 +198,7 @@ static void init_weights(const kdl__pretrained *base, kdl_module *module)
 
 #define MODEL_CLASS(title)                                                                         \
     {                                                                                              \
-        .name = title, .parent = &kdl__class_pretrained_model,                                     \
+        .name = (title), .parent = &kdl__class_pretrained_model,                                   \
         .fields_nbytes = sizeof(gpt2_pretrained)                                                   \
     }
 static const kdl_module_class model_class = MODEL_CLASS("GPT2Model");

@@ -177,7 +177,7 @@ static kdl_module *layer(const llama *c)
 
 #define MODEL_CLASS(title)                                                                         \
     {                                                                                              \
-        .name = title, .parent = &kdl__class_pretrained_model                                      \
+        .name = (title), .parent = &kdl__class_pretrained_model                                    \
     }
 static const kdl_module_class model_class = MODEL_CLASS("LlamaModel");
 static const kdl_module_class causal_class = MODEL_CLASS("LlamaForCausalLM");

@@ -6,12 +6,15 @@
 
 static const char place[] = "kdl_model_from_config";
 
-static const kdl__family *const families[] = { &kdl__family_gpt2, &kdl__family_llama };
-enum { FAMILY_COUNT = sizeof families / sizeof *families };
+static const kdl__family *const families[] = { &kdl__family_gpt2, &kdl__family_llama, NULL };
 
 const char *kdl_model_family(int index)
 {
-    return index >= 0 && index < FAMILY_COUNT ? families[index]->model_type : NULL;
+    for (int i = 0; families[i]; i++) {
+        if (i == index)
+            return families[i]->model_type;
+    }
+    return NULL;
 }
 
 static const kdl__family *find_family(const kdl__config *config)
@@ -24,7 +27,7 @@ static const kdl__family *find_family(const kdl__config *config)
     }
     kdl__text known;
     kdl__text_init(&known, ctx);
-    for (int i = 0; i < FAMILY_COUNT; i++) {
+    for (int i = 0; families[i]; i++) {
         if (strcmp(families[i]->model_type, name) == 0) {
             kdl__text_free(&known);
             return families[i];

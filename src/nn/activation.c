@@ -34,9 +34,9 @@ static kdl_module *inplace_new(kdl_context *ctx, const kdl_module_class *class, 
 
 #define INPLACE_ACTIVATION(title, lower, repr)                                                     \
     const kdl_module_class kdl_class_##lower = {                                                   \
-        .name = title,                                                                             \
+        .name = (title),                                                                           \
         .fields_nbytes = sizeof(kdl__activation),                                                  \
-        .extra_repr = repr,                                                                        \
+        .extra_repr = (repr),                                                                      \
     };                                                                                             \
     kdl_module *kdl_nn_##lower##_with(kdl_context *ctx, const kdl_inplace_options *options)        \
     {                                                                                              \

@@ -59,23 +59,32 @@ static bool check_name(kdl_module *module, const char *name, int kind, kdl__memb
     return !kdl__failed(ctx);
 }
 
+/* Adds a member after the others. */
+static bool add(kdl_module *module, const char *name, kdl__member fresh)
+{
+    void *members = module->members;
+    if (!kdl__grow(module->ctx, &members, &module->capacity, module->count + 1,
+                   sizeof *module->members))
+        return false;
+    module->members = members;
+    fresh.name = kdl__strdup(module->ctx, name);
+    if (fresh.name)
+        module->members[module->count++] = fresh;
+    return fresh.name;
+}
+
 /* Puts `fresh` (what it stands for is consumed, also on failure) under `name`. */
 static kdl_status put(kdl_module *module, const char *name, kdl__member fresh)
 {
     kdl__member *existing;
-    void *members = module->members;
+    bool valid = check_name(module, name, fresh.kind, &existing);
     own(&fresh);
-    if (!check_name(module, name, fresh.kind, &existing)) {
-        disown(&fresh);
-    } else if (existing) {
-        fresh.name = existing->name;
-        disown(existing);
+    if (valid && existing) {
+        kdl__member replaced = *existing;
+        fresh.name = replaced.name;
         *existing = fresh;
-    } else if (kdl__grow(module->ctx, &members, &module->capacity, module->count + 1,
-                         sizeof *module->members) &&
-               (module->members = members) && (fresh.name = kdl__strdup(module->ctx, name))) {
-        module->members[module->count++] = fresh;
-    } else {
+        disown(&replaced);
+    } else if (!valid || !add(module, name, fresh)) {
         disown(&fresh);
     }
     return module->ctx->status;

@@ -52,6 +52,7 @@ kdl_status kdl_reset_parameters(kdl_module *module)
 {
     if (kdl__module_refuses(module))
         return kdl__module_refusal(module);
+    const char *name = module->class->name;
     for (const kdl_module_class *class = module->class; class; class = class->parent) {
         if (class->reset_parameters) {
             class->reset_parameters(module);
@@ -59,13 +60,14 @@ kdl_status kdl_reset_parameters(kdl_module *module)
         }
     }
     return kdl__fail(module->ctx, KDL_ERROR_KEY, "'%s' object has no attribute 'reset_parameters'",
-                     module->class->name);
+                     name);
 }
 
 kdl_tensor *kdl_forward(kdl_module *module, kdl_tensor *input)
 {
     if (kdl__module_refuses(module))
         return NULL;
+    const char *name = module->class->name;
     for (const kdl_module_class *class = module->class; class; class = class->parent) {
         if (class->forward)
             return class->forward(module, input);
@@ -73,7 +75,7 @@ kdl_tensor *kdl_forward(kdl_module *module, kdl_tensor *input)
     kdl__fail(module->ctx, KDL_ERROR_NOT_IMPLEMENTED,
               "Module [%s] is missing the required \"forward\" function (those of torch.nn's "
               "classes are in libkindling_train)",
-              module->class->name);
+              name);
     return NULL;
 }
 

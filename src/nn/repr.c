@@ -55,7 +55,7 @@ static void add_run(kdl__text *text, int64_t first, int64_t last, const kdl__tex
         kdl__text_printf(text, "(%lld): ", (long long)first);
     else
         kdl__text_printf(text, "(%lld-%lld): %lld x ", (long long)first, (long long)last,
-                         (long long)(last - first + 1));
+                         (long long)last - first + 1);
     kdl__text_add(text, repr->data, repr->length);
 }
 
