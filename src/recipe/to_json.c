@@ -231,6 +231,9 @@ static void add_values(writer *w, kdl__text *json, const kdl__values *values, in
 /* `whole`: all elements of the op's storage. */
 static void add_op(writer *w, kdl__text *json, const kdl__op *op, const kdl__region *whole)
 {
+    if (kdl__recipe_class(op->class->name) != op->class)
+        kdl__fail_at(w->ctx, "kdl_plan_to_json", KDL_ERROR_NOT_IMPLEMENTED,
+                     "the operation '%s' cannot be written in a recipe", op->class->name);
     kdl__text_printf(json, "{\"op\": \"%s\"", op->class->name);
     add_arguments(json, op);
     add_region(json, &op->region, whole);

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Inputs that cannot be used: one sentence, status 2, nothing written.
 . "$KINDLING_SOURCE/tests/support/cli.sh"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Help, version, and commands that are not there.
 . "$KINDLING_SOURCE/tests/support/cli.sh"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # kindling init: files, names, what is printed, and that threads change nothing.
 . "$KINDLING_SOURCE/tests/support/cli.sh"

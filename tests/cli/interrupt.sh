@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A run that is stopped leaves no file under the name it was given, nor a stray one.
 . "$KINDLING_SOURCE/tests/support/cli.sh"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What the options take and refuse. Nothing is written meanwhile.
 . "$KINDLING_SOURCE/tests/support/cli.sh"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Outputs that cannot be: refused before any work, or found before anything is written.
 . "$KINDLING_SOURCE/tests/support/cli.sh"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # kindling plan, and recipes as input.
 . "$KINDLING_SOURCE/tests/support/cli.sh"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The bar is drawn on a terminal and nowhere else.
 . "$KINDLING_SOURCE/tests/support/cli.sh"

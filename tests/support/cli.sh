@@ -9,8 +9,6 @@ folder=$(mktemp -d ./cli.XXXXXX)
 cd "$folder"
 trap 'cd / && rm -rf "${OLDPWD:?}"' EXIT
 
-gpt2=$KINDLING_SOURCE/examples/gpt2/config.json
-
 fail() {
     printf 'line %s: %s\n' "${BASH_LINENO[1]}" "$1" >&2
     [ $# -lt 2 ] || printf '%s\n' "${@:2}" >&2
@@ -55,11 +53,12 @@ expect_line() {
     fail "no line '$1' in:" "$out"
 }
 
-# The folder holds just these files (hidden ones count), in the order of ls.
+# The folder holds just these files (hidden ones count), in alphabetical order.
 expect_files() {
     local found
-    found=$(ls -A | tr '\n' ' ')
-    [ "$found" = "$*${1+ }" ] || fail "there are the files: $found" "instead of: $*"
+    shopt -s dotglob nullglob
+    found=(*)
+    [ "${found[*]}" = "$*" ] || fail "there are the files: ${found[*]}" "instead of: $*"
 }
 
 # A GPT-2 of a few thousand parameters.
