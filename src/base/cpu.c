@@ -14,7 +14,10 @@ enum {
     HAS_AVX512BW = 32,
     HAS_AVX512DQ = 64,
     HAS_AVX512VL = 128,
-    HAS_NEON = 256,
+    HAS_AVX512VBMI = 256,
+    HAS_GFNI = 512,
+    HAS_VPCLMULQDQ = 1024,
+    HAS_NEON = 2048,
     NOT_BUILT = 1 << 30 /* which no machine has */
 };
 
@@ -29,6 +32,7 @@ enum {
 #else
 #define NEEDS_AVX512 NOT_BUILT
 #endif
+#define NEEDS_AVX512ICL (NEEDS_AVX512 | HAS_AVX512VBMI | HAS_GFNI | HAS_VPCLMULQDQ)
 #ifdef KDL__HAVE_NEON
 #define NEEDS_NEON HAS_NEON
 #else
@@ -43,6 +47,7 @@ static const struct {
     [KDL__CPU_REF] = { "ref", 0 },
     [KDL__CPU_AVX2] = { "avx2", NEEDS_AVX2 },
     [KDL__CPU_AVX512] = { "avx512", NEEDS_AVX512 },
+    [KDL__CPU_AVX512ICL] = { "avx512icl", NEEDS_AVX512ICL },
     [KDL__CPU_NEON] = { "neon", NEEDS_NEON },
 };
 
@@ -78,6 +83,9 @@ static unsigned find_features(void)
     found |= ebx & bit_AVX512BW ? HAS_AVX512BW : 0;
     found |= ebx & bit_AVX512DQ ? HAS_AVX512DQ : 0;
     found |= ebx & bit_AVX512VL ? HAS_AVX512VL : 0;
+    found |= ecx & bit_AVX512VBMI ? HAS_AVX512VBMI : 0;
+    found |= ecx & bit_GFNI ? HAS_GFNI : 0;
+    found |= ecx & bit_VPCLMULQDQ ? HAS_VPCLMULQDQ : 0;
     return found;
 }
 #elif defined(__aarch64__)

@@ -10,6 +10,7 @@ static const kdl__kernels *const tables[KDL__CPU_COUNT] = {
 #endif
 #ifdef KDL__HAVE_AVX512
     [KDL__CPU_AVX512] = &kdl__kernels_avx512,
+    [KDL__CPU_AVX512ICL] = &kdl__kernels_avx512icl,
 #endif
 #ifdef KDL__HAVE_NEON
     [KDL__CPU_NEON] = &kdl__kernels_neon,

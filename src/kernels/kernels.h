@@ -40,7 +40,7 @@ typedef struct kdl__jump_element {
  * the last one. Destinations need only their element's alignment; n == 0 is allowed.
  */
 typedef struct kdl__kernels {
-    const char *name; /* "ref", "avx2", "avx512", "neon" */
+    const char *name; /* "ref", "avx2", "avx512", "avx512icl", "neon" */
 
     /* Replaces the block by the next one and sets next to 0. */
     void (*regenerate)(kdl__mt *mt);
@@ -91,6 +91,7 @@ extern const kdl__kernels kdl__kernels_ref;
 /* Defined where the compiler can build them (KDL__HAVE_AVX2, ...). */
 extern const kdl__kernels kdl__kernels_avx2;
 extern const kdl__kernels kdl__kernels_avx512;
+extern const kdl__kernels kdl__kernels_avx512icl;
 extern const kdl__kernels kdl__kernels_neon;
 
 /* The table that the context chose (kdl_set_cpu). */

@@ -24,6 +24,6 @@ const kdl__kernels kdl__kernels_avx2 = {
     .jump = kdl__jump_pclmul,
     .jump_power = kdl__jump_power_pclmul,
     .jump_apply = kdl__jump_apply_pclmul,
-    .jump_pays_from = 120000,
+    .jump_pays_from = 190000,
     .tile_f64 = kdl__tile_f64_avx2,
 };
