@@ -66,13 +66,11 @@ static inline void kdl__jump_sum(kdl__jump_point *sum, const kdl__jump_point *a,
  * Karatsuba's formula takes (a0 + a1 U) (b0 + b1 U) from three products: p0 = a0 b0, p1 = a1 b1 and
  * p2 = (a0 + a1) (b0 + b1), as p0 + (p0 + p1 + p2) U + p1 U^2. Here U is u, u^2, u^4 and u^8, one
  * after the other, so that a point has four numbers from 0 to 2: it stands at the place that they
- * say in base three. The digits themselves are the points without a 2.
+ * say in base three. The digits themselves are the points without a 2, so digit k stands where the
+ * bits of k say in base three.
  */
-#define KDL__JUMP_PLACES_1(p) p, p + 1
-#define KDL__JUMP_PLACES_2(p) KDL__JUMP_PLACES_1(p), KDL__JUMP_PLACES_1(p + 3)
-#define KDL__JUMP_PLACES_3(p) KDL__JUMP_PLACES_2(p), KDL__JUMP_PLACES_2(p + 9)
-#define KDL__JUMP_PLACES_4 KDL__JUMP_PLACES_3(0), KDL__JUMP_PLACES_3(27)
-static const unsigned char kdl__jump_place[16] = { KDL__JUMP_PLACES_4 };
+static const unsigned char kdl__jump_place[16] = { 0,  1,  3,  4,  9,  10, 12, 13,
+                                                   27, 28, 30, 31, 36, 37, 39, 40 };
 
 /* From the digits: a point with a 2 is the sum of those that have 0 and 1 instead. */
 static inline void kdl__jump_evaluate(kdl__jump_point points[KDL__JUMP_POINTS])

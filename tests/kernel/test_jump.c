@@ -70,10 +70,15 @@ static void test_powers(void **state)
         kdl__jump_element expected;
         kdl__kernels_ref.jump_power(&expected, steps);
         for (size_t k = 0; (kernels = next_jump(&k));) {
-            kdl__jump_element power;
-            memset(&power, 0xee, sizeof power);
-            kernels->jump_power(&power, steps);
-            assert_memory_equal(&power, &expected, sizeof power);
+            struct {
+                kdl__jump_element before, power, after;
+            } guarded, untouched;
+            memset(&guarded, 0xee, sizeof guarded);
+            untouched = guarded;
+            kernels->jump_power(&guarded.power, steps);
+            assert_memory_equal(&guarded.before, &untouched.before, sizeof guarded.before);
+            assert_memory_equal(&guarded.power, &expected, sizeof expected);
+            assert_memory_equal(&guarded.after, &untouched.after, sizeof guarded.after);
         }
     }
 }
