@@ -8,12 +8,12 @@ recipe '{"name": "w", "shape": [536870912], "ops": [{"op": "normal", "mean": 0, 
     >large.json
 echo old >there
 
-# The process has a file open for writing: it is in the middle of the work.
+# The process has its nameless or temporary file open: it is in the middle of the work.
 writes() {
     local descriptor
     for descriptor in /proc/"$1"/fd/*; do
         case $(readlink "$descriptor") in
-        "$PWD"/*) return 0 ;;
+        "$PWD"/*' (deleted)' | "$PWD"/.kindling-*) return 0 ;;
         esac
     done
     return 1

@@ -39,7 +39,8 @@ expect_status 1
 [[ $err == "kindling: cannot write 'huge': "@(No space left on device|File too large) ]] || fail "$err"
 expect_files config.json huge.json large.json
 
-# A file system of 2 MB, where one can be mounted. The old file stays as it was.
+# Where file systems can be mounted: one of 2 MB, on which the old file stays as it was, and one
+# that cannot promise room (no fallocate), on which the file is the same.
 if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
     mkdir small
     # shellcheck disable=SC2016 # expanded by the inner shell
@@ -54,4 +55,14 @@ if [ "$(id -u)" = 0 ] && unshare --mount true 2>/dev/null; then
         [ "$(cat small/file)" = old ]
         [ "$(ls -A small)" = file ]
     ' || fail "a full disk"
+    run init large.json -o elsewhere --quiet
+    expect_success
+    # shellcheck disable=SC2016
+    unshare --mount bash -c '
+        set -e
+        mount -t ramfs none small
+        "$KINDLING" init large.json -o small/file
+        cmp small/file elsewhere
+        [ "$(ls -A small)" = file ]
+    ' >/dev/null || fail "no room can be promised"
 fi
