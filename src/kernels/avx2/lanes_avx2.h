@@ -77,14 +77,16 @@ INLINE floats floats_replace(floats a, floats old, floats new)
     return (floats)_mm256_blendv_ps((__m256)a, (__m256) new, equal);
 }
 
-INLINE floats floats_table(const float eight[8])
+typedef __m256 table;
+
+INLINE table table_of(const float eight[8])
 {
-    return (floats)_mm256_loadu_ps(eight);
+    return _mm256_loadu_ps(eight);
 }
 
-INLINE floats floats_look_up(floats table, words index)
+INLINE floats table_look_up(table from, words index)
 {
-    return (floats)_mm256_permutevar8x32_ps((__m256)table, (__m256i)index);
+    return (floats)_mm256_permutevar8x32_ps(from, (__m256i)index);
 }
 
 INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)

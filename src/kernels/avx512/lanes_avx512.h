@@ -74,14 +74,16 @@ INLINE floats floats_replace(floats a, floats old, floats new)
     return (floats)_mm512_mask_mov_ps((__m512)a, equal, (__m512) new);
 }
 
-INLINE floats floats_table(const float eight[8])
+typedef __m512 table;
+
+INLINE table table_of(const float eight[8])
 {
-    return (floats)_mm512_broadcast_f32x8(_mm256_loadu_ps(eight));
+    return _mm512_broadcast_f32x8(_mm256_loadu_ps(eight));
 }
 
-INLINE floats floats_look_up(floats table, words index)
+INLINE floats table_look_up(table from, words index)
 {
-    return (floats)_mm512_permutexvar_ps((__m512i)index, (__m512)table);
+    return (floats)_mm512_permutexvar_ps((__m512i)index, from);
 }
 
 INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)

@@ -9,9 +9,9 @@
  *
  * Before it includes this header, a file for an instruction set defines
  *
- *     LANES                 32-bit lanes in a vector: 8 or 16
+ *     LANES                 32-bit lanes in a vector: 4, 8 or 16
  *
- * and after it these functions and the type `slide`:
+ * and after it these functions and the types `slide` and `table`:
  *
  *     words_merge(mask, a, b)         the bits of a where `mask` has ones, else those of b
  *     words_xor_if_odd(a, b, matrix)  a ^ matrix in the lanes where b is odd, else a
@@ -20,12 +20,13 @@
  *     slide_behind(left)              see words_slide; left < LANES
  *     words_slide(a, b, slide)        the last `left` lanes of a, then the first ones of b
  *     words_pair(block, first, second)  loads from one or two blocks of 16 the words 0-7 and 8-15
+ *                                     (4 lanes: 0-3 and 8-11 of what begins at `block`)
  *     floats_unpair(first, second)    turns two such vectors, in place, into the order of blocks
  *     floats_fma(a, b, c)             a * b + c rounded once
  *     floats_sqrt(a)
  *     floats_replace(a, old, new)     a, but new where a == old
- *     floats_table(eight)             a table of eight numbers for floats_look_up
- *     floats_look_up(table, words)    the entries that the words tell, which are below 8
+ *     table_of(eight)                 a table of eight floats
+ *     table_look_up(table, words)     the entries that the words tell, which are below 8
  *     floats_if_bit(a, bit, yes, no)  yes where words a have the bit, else no
  *     floats_to_f16(a), floats_from_f16(halves)
  *     floats_from_f64(in), floats_to_f64(a, out)    LANES doubles in memory
@@ -51,28 +52,28 @@ typedef float floats __attribute__((vector_size(4 * LANES)));
 typedef double doubles __attribute__((vector_size(4 * LANES))); /* half as many */
 typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
 
-INLINE words words_load(const uint32_t *from)
+/* In memory, wherever an element may begin. (GCC copies what memcpy names by way of the stack.) */
+typedef words placed_words __attribute__((aligned(1), may_alias));
+typedef halves placed_halves __attribute__((aligned(1), may_alias));
+
+INLINE words words_load(const void *from)
 {
-    words vector;
-    memcpy(&vector, from, sizeof vector);
-    return vector;
+    return *(const placed_words *)from;
 }
 
 INLINE void words_store(void *to, words vector)
 {
-    memcpy(to, &vector, sizeof vector);
+    *(placed_words *)to = vector;
 }
 
-INLINE halves halves_load(const uint16_t *from)
+INLINE halves halves_load(const void *from)
 {
-    halves vector;
-    memcpy(&vector, from, sizeof vector);
-    return vector;
+    return *(const placed_halves *)from;
 }
 
 INLINE void halves_store(void *to, halves vector)
 {
-    memcpy(to, &vector, sizeof vector);
+    *(placed_halves *)to = vector;
 }
 
 INLINE words words_all(uint32_t value)

@@ -14,8 +14,10 @@
 
 enum {
     BLOCK = 16, /* draws and values, of which the first half are the radii's */
-    GROUPS = 3, /* 2 * 624 values are 13 (16 lanes) or 26 (8 lanes) times as many */
     PAIR = 2 * LANES,
+    UNIT = PAIR > BLOCK ? PAIR : BLOCK,            /* whole blocks in whole pairs of vectors */
+    APART = LANES > BLOCK / 2 ? LANES : BLOCK / 2, /* from a pair's first vector to its second */
+    GROUPS = LANES == 4 ? 4 : 3, /* 2 * 624 values are 13 (16 lanes), 26 or 39 times as many */
     BATCH = 2 * KDL__MT_WORDS
 };
 
@@ -72,17 +74,17 @@ INLINE void radii_of(floats *radius, const words *k, const int groups)
  */
 INLINE void sines_of(floats *sine, floats *cosine, const words *k, const int groups)
 {
-    const floats even = floats_table((float[]){ 0, 2, 2, 4, 4, 6, 6, 8 });
+    const table even = table_of((float[]){ 0, 2, 2, 4, 4, 6, 6, 8 });
     /* The signs of what the two polynomials become, sine or cosine, by octant. */
-    const floats sine_sign = floats_table((float[]){ 0, -0.0f, -0.0f, -0.0f, -0.0f, 0, 0, 0 });
-    const floats cosine_sign = floats_table((float[]){ 1, 1, 1, -1, -1, -1, -1, 1 });
+    const table sine_sign = table_of((float[]){ 0, -0.0f, -0.0f, -0.0f, -0.0f, 0, 0, 0 });
+    const table cosine_sign = table_of((float[]){ 1, 1, 1, -1, -1, -1, -1, 1 });
     floats x[GROUPS], z[GROUPS], s[GROUPS], c[GROUPS], sign[GROUPS];
     EACH_GROUP
     {
         words octant = k[i] >> 21;
-        sign[i] = floats_look_up(cosine_sign, octant);
-        s[i] = floats_look_up(sine_sign, octant);
-        z[i] = floats_look_up(even, octant);
+        sign[i] = table_look_up(cosine_sign, octant);
+        s[i] = table_look_up(sine_sign, octant);
+        z[i] = table_look_up(even, octant);
     }
     EACH_GROUP x[i] = floats_from_words(k[i]) * ((float)(2.0 * 3.14159265358979323846) * 0x1p-24f);
     EACH_GROUP x[i] =
@@ -119,14 +121,21 @@ INLINE void put_floats(kdl_dtype dtype, floats values, void *out, bool stream)
         put_words(out, (words)values, stream);
 }
 
-/* groups * PAIR draws of 24 bits to as many values. */
+/* Where a pair of vectors begins: behind the one before, but 4 lanes take two for a block. */
+INLINE size_t pair_begin(int pair)
+{
+    return LANES == 4 ? BLOCK * (size_t)(pair / 2) + LANES * (size_t)(pair % 2)
+                      : PAIR * (size_t)pair;
+}
+
+/* groups * PAIR draws of 24 bits, whole blocks, to as many values. */
 INLINE void box_muller(const uint32_t *draws, const int groups, kdl_dtype dtype, floats mean,
                        floats std, char *out, bool stream)
 {
-    const size_t nbytes = dtype == KDL_F32 ? 4 * LANES : 2 * LANES;
+    const size_t size = dtype == KDL_F32 ? 4 : 2;
     words first[GROUPS], second[GROUPS];
     floats radius[GROUPS], sine[GROUPS], cosine[GROUPS];
-    EACH_GROUP words_pair(draws + PAIR * i, &first[i], &second[i]);
+    EACH_GROUP words_pair(draws + pair_begin(i), &first[i], &second[i]);
     radii_of(radius, first, groups);
     sines_of(sine, cosine, second, groups);
     EACH_GROUP
@@ -134,19 +143,19 @@ INLINE void box_muller(const uint32_t *draws, const int groups, kdl_dtype dtype,
         floats low = floats_fma(radius[i] * cosine[i], std, mean);
         floats high = floats_fma(radius[i] * sine[i], std, mean);
         floats_unpair(&low, &high);
-        put_floats(dtype, low, out + nbytes * (2 * (size_t)i), stream);
-        put_floats(dtype, high, out + nbytes * (2 * (size_t)i + 1), stream);
+        put_floats(dtype, low, out + size * pair_begin(i), stream);
+        put_floats(dtype, high, out + size * (pair_begin(i) + APART), stream);
     }
 }
 
-/* n <= PAIR draws of 24 bits to as many values. Two copies, so that it may be half a vector. */
+/* n <= UNIT draws of 24 bits to as many values. Two copies, so that it may be half a vector. */
 static void box_muller_few(const uint32_t *draws, kdl_dtype dtype, float mean, float std, char *out,
                            size_t n)
 {
-    uint32_t padded[PAIR] = { 0 };
-    char values[4 * PAIR];
+    uint32_t padded[UNIT] = { 0 };
+    char values[4 * UNIT];
     memcpy(padded, draws, n * sizeof *draws);
-    box_muller(padded, 1, dtype, floats_all(mean), floats_all(std), values, false);
+    box_muller(padded, UNIT / PAIR, dtype, floats_all(mean), floats_all(std), values, false);
     memcpy(out, values, n * (dtype == KDL_F32 ? 4 : 2));
 }
 
@@ -160,7 +169,7 @@ INLINE void transform(const uint32_t *draws, kdl_dtype dtype, float mean, float 
         out += GROUPS * PAIR * size;
     }
     for (size_t count; n > 0; n -= count, draws += count, out += count * size) {
-        count = n < PAIR ? n : PAIR;
+        count = n < UNIT ? n : UNIT;
         box_muller_few(draws, dtype, mean, std, out, count);
     }
 }
