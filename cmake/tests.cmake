@@ -5,6 +5,8 @@
 #   examples/*.c                                          run; text compared with examples/expected
 #   tests/consumer/run.sh                                 builds against an installed tree
 # The label is `quick`, or `full` when the name ends in _slow. Shared code is in tests/support.
+# Cross-compiled programs are started through CMAKE_CROSSCOMPILING_EMULATOR; KDL_TEST_EMULATED tells
+# tests so.
 
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
@@ -14,13 +16,20 @@ foreach(sanitizer IN ITEMS ASAN TSAN)
     list(APPEND kindling_sanitizer_options "${sanitizer}_OPTIONS=set:allocator_may_return_null=1")
 endforeach()
 
+set(kindling_emulated)
+set(kindling_timeout 120)
+if(CMAKE_CROSSCOMPILING_EMULATOR)
+    set(kindling_emulated KDL_TEST_EMULATED=1)
+    set(kindling_timeout 600)
+endif()
+
 function(kindling_test_properties test name)
     set_tests_properties(${test} PROPERTIES
         ENVIRONMENT_MODIFICATION "${kindling_sanitizer_options}")
     if(name MATCHES "_slow$")
         set_tests_properties(${test} PROPERTIES LABELS full)
     else()
-        set_tests_properties(${test} PROPERTIES LABELS quick TIMEOUT 120)
+        set_tests_properties(${test} PROPERTIES LABELS quick TIMEOUT ${kindling_timeout})
     endif()
 endfunction()
 
@@ -46,7 +55,7 @@ foreach(source IN LISTS test_sources)
     # Golden vectors are read from the source tree: KDL_TEST_GOLDEN_DIR "/file".
     target_compile_definitions(${name} PRIVATE
         KDL_TEST_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden"
-        KDL_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+        KDL_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ${kindling_emulated})
     target_link_libraries(${name} PRIVATE
         $<$<BOOL:${support_sources}>:kindling_test_support> kindling_static PkgConfig::CMOCKA
         PkgConfig::JANSSON Threads::Threads m)
@@ -54,13 +63,21 @@ foreach(source IN LISTS test_sources)
     set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${name}")
     file(MAKE_DIRECTORY "${scratch}")
     add_test(NAME ${name}
-        COMMAND bash "${PROJECT_SOURCE_DIR}/tests/run_unit.sh" $<TARGET_FILE:${name}>
+        COMMAND bash "${PROJECT_SOURCE_DIR}/tests/run_unit.sh"
+            ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${name}>
         WORKING_DIRECTORY "${scratch}")
     set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
     kindling_test_properties(${name} ${name})
 endforeach()
 
 if(TARGET kindling_program)
+    set(program $<TARGET_FILE:kindling_program>)
+    if(CMAKE_CROSSCOMPILING_EMULATOR)
+        set(program "${PROJECT_BINARY_DIR}/tests/kindling")
+        file(GENERATE OUTPUT "${program}" CONTENT
+            "#!/bin/sh\nexec ${CMAKE_CROSSCOMPILING_EMULATOR} '$<TARGET_FILE:kindling_program>' \"$@\"\n"
+            FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+    endif()
     file(GLOB scripts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/cli/*.sh")
     foreach(script IN LISTS scripts)
         get_filename_component(name "${script}" NAME_WE)
@@ -68,7 +85,7 @@ if(TARGET kindling_program)
         file(MAKE_DIRECTORY "${scratch}")
         add_test(NAME cli_${name} COMMAND bash "${script}" WORKING_DIRECTORY "${scratch}")
         set_tests_properties(cli_${name} PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT
-            "KINDLING=$<TARGET_FILE:kindling_program>;KINDLING_SOURCE=${PROJECT_SOURCE_DIR}")
+            "KINDLING=${program};KINDLING_SOURCE=${PROJECT_SOURCE_DIR}")
         kindling_test_properties(cli_${name} ${name})
     endforeach()
 endif()
@@ -84,14 +101,15 @@ foreach(source IN LISTS example_sources)
     set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name}
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
     add_test(NAME example_${name}
-        COMMAND bash "${PROJECT_SOURCE_DIR}/tests/run_example.sh" "$<TARGET_FILE:example_${name}>"
+        COMMAND bash "${PROJECT_SOURCE_DIR}/tests/run_example.sh"
             "${PROJECT_SOURCE_DIR}/examples/expected/${name}.txt"
+            ${CMAKE_CROSSCOMPILING_EMULATOR} "$<TARGET_FILE:example_${name}>"
         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}/examples")
     kindling_test_properties(example_${name} ${name})
 endforeach()
 
 # A sanitizer's runtime would have to be linked into the consumer, which a stranger does not do.
-if(NOT KINDLING_SANITIZE)
+if(NOT KINDLING_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
     if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
         find_program(KINDLING_CXX g++ c++)
     else()

@@ -11,6 +11,7 @@ die() {
 
 missing=()
 need_command() { command -v "$1" >/dev/null || missing+=("$2"); }
+need_file() { [ -e "$1" ] || missing+=("$2"); }
 need_library() { pkg-config --exists "$1" 2>/dev/null || missing+=("$2"); }
 
 as_root() {
@@ -73,6 +74,26 @@ setup_test() {
         (install_missing) || say "no clang-format 14 on this machine"
         missing=()
     fi
+}
+
+# What cross-compiles for AArch64 and runs the result: a compiler, QEMU, and the arm64 packages of
+# the libraries, which Debian has beside those of this machine, and Ubuntu in an archive of its own.
+setup_neon() {
+    local libraries=/usr/lib/aarch64-linux-gnu
+    setup_build
+    need_file $libraries/pkgconfig/jansson.pc libjansson-dev:arm64
+    need_file $libraries/pkgconfig/cmocka.pc libcmocka-dev:arm64
+    if [ ${#missing[@]} -gt 0 ] && command -v dpkg >/dev/null &&
+        ! { dpkg --print-architecture && dpkg --print-foreign-architectures; } | grep -qx arm64; then
+        say "adding arm64 to the architectures whose packages may be installed"
+        as_root dpkg --add-architecture arm64
+    fi
+    need_command aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+    need_file /usr/aarch64-linux-gnu/lib/libc.so libc6-dev-arm64-cross
+    need_command qemu-aarch64 qemu-user
+    (install_missing) || die "the suite neon needs arm64 packages; on Ubuntu these are in the" \
+        "archive for ports, which the sources of apt have to name for arm64"
+    missing=()
 }
 
 setup_tidy() {

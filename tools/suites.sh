@@ -148,6 +148,10 @@ run_suite() {
         setup_test
         ctest_suite "$1"
         ;;
+    neon)
+        setup_neon
+        ctest_suite neon -L quick
+        ;;
     *) die "unknown suite '$1'" ;;
     esac
     echo

@@ -15,11 +15,12 @@ static void check_conversion(kdl_dtype from, const void *in, kdl_dtype to, size_
     const size_t from_nbytes = kdl_dtype_nbytes(from), to_nbytes = kdl_dtype_nbytes(to);
     unsigned char *shifted = source + shift * from_nbytes;
     memcpy(shifted, in, n * from_nbytes);
-    memset(expected, 0xa5, sizeof expected);
-    memset(actual, 0xa5, sizeof actual);
+    const size_t nbytes = (shift % 8 + n) * to_nbytes + MARGIN;
+    memset(expected, 0xa5, nbytes);
+    memset(actual, 0xa5, nbytes);
     kdl__kernels_ref.convert(from, shifted, to, expected + shift % 8 * to_nbytes, n);
     kernels->convert(from, shifted, to, actual + shift % 8 * to_nbytes, n);
-    for (size_t i = 0; i < sizeof expected; i++)
+    for (size_t i = 0; i < nbytes; i++)
         if (expected[i] != actual[i])
             fail_msg("%s, %s to %s: byte %zu of %zu elements, shift %zu", kernels->name,
                      kdl_dtype_name(from), kdl_dtype_name(to), i, n, shift);

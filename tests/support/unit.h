@@ -15,6 +15,13 @@
 
 #include "kindling/base.h"
 
+/* How far to go from one case to the next in a long loop: an emulated processor takes every n-th. */
+#ifdef KDL_TEST_EMULATED
+#define CASE_STEP(n) (n)
+#else
+#define CASE_STEP(n) 1
+#endif
+
 /* Asserts the kept error's status and message, and clears it. */
 #define assert_error(ctx, expected_status, expected_message)                                       \
     do {                                                                                           \
