@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* init: torch.nn.init, and the linear algebra that orthogonal_ needs. */
+/* The QR factorisation that orthogonal_ is made of. */
 #ifndef KDL_SRC_INIT_QR_H
 #define KDL_SRC_INIT_QR_H
 

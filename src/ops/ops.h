@@ -15,6 +15,9 @@ extern const kdl__op_class kdl__op_linspace; /* number: start, end; integer: ste
 extern const kdl__op_class kdl__op_randperm; /* a permutation of 0 .. numel - 1 */
 extern const kdl__op_class kdl__op_mul;      /* number: factor */
 
+/* Tensor.fill_(value). Errors at `place`. */
+kdl_status kdl__fill_value(kdl_tensor *tensor, double value, const char *place);
+
 /*
  * Fills the tensor by a distribution as Tensor's in-place functions do. Of `fill` the distribution
  * and its arguments are read; a normal becomes serial where PyTorch's does. Errors at `place`.
@@ -24,5 +27,9 @@ kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *fill, kdl_gener
 /* Tensor.random_(from, to), in the same way. */
 kdl_status kdl__random_range(kdl_tensor *tensor, int64_t from, int64_t to, kdl_generator *generator,
                              const char *place);
+
+/* torch.randperm's permutation of 0 .. n - 1, from the cursor's next draws, and how many it takes. */
+void kdl__permutation(int64_t *order, uint64_t n, kdl__cursor *cursor);
+uint64_t kdl__permutation_draws(uint64_t n);
 
 #endif

@@ -167,10 +167,14 @@ kdl_tensor *kdl_linspace_with(kdl_context *ctx, double start, double end, int64_
 /* From this length on PyTorch draws 64 bits for each element and shuffles "inside out". */
 static const uint64_t long_randperm = 214748364;
 
+uint64_t kdl__permutation_draws(uint64_t n)
+{
+    return n >= long_randperm ? 2 * n : n - (n > 0);
+}
+
 static uint64_t randperm_draws(const kdl__op *op)
 {
-    uint64_t n = (uint64_t)op->region.numel;
-    return n >= long_randperm ? 2 * n : n - 1;
+    return kdl__permutation_draws((uint64_t)op->region.numel);
 }
 
 /* Fisher-Yates from the front, with 32-bit draws. */
@@ -196,6 +200,14 @@ static void shuffle_inside_out(int64_t *order, uint64_t n, kdl__cursor *cursor)
     }
 }
 
+void kdl__permutation(int64_t *order, uint64_t n, kdl__cursor *cursor)
+{
+    if (n >= long_randperm)
+        shuffle_inside_out(order, n, cursor);
+    else
+        shuffle(order, n, cursor);
+}
+
 static kdl_status randperm_prepare(const kdl__op *op, kdl__worker *worker, kdl__prepared *prepared)
 {
     uint64_t n = (uint64_t)op->region.numel;
@@ -203,10 +215,7 @@ static kdl_status randperm_prepare(const kdl__op *op, kdl__worker *worker, kdl__
     if (!order)
         return KDL_ERROR_MEMORY;
     kdl__cursor_move(worker->cursor, op->at.segment->stream, kdl__op_start(op));
-    if (n >= long_randperm)
-        shuffle_inside_out(order, n, worker->cursor);
-    else
-        shuffle(order, n, worker->cursor);
+    kdl__permutation(order, n, worker->cursor);
     prepared->whole = order;
     return KDL_OK;
 }

@@ -94,6 +94,10 @@ int64_t kdl__wrapping_mul(int64_t a, int64_t b);
  * false when there are none.
  */
 bool kdl__view_strides(const kdl_tensor *tensor, int ndim, const int64_t *sizes, int64_t *strides);
+/* What PyTorch says then. */
+#define KDL__NO_VIEW                                                                               \
+    "view size is not compatible with input tensor's size and stride (at least one dimension "     \
+    "spans across two contiguous subspaces). Use .reshape(...) instead."
 /* The sizes that `shape` means for `numel` elements, -1 filled in; RuntimeError (false) if none. */
 bool kdl__view_sizes(kdl_context *ctx, const kdl_shape *shape, int64_t numel, int64_t *sizes);
 

@@ -407,9 +407,7 @@ kdl_tensor *kdl_view(kdl_tensor *tensor, kdl_shape shape)
         return NULL;
     view.ndim = shape.ndim;
     if (!kdl__view_strides(tensor, view.ndim, view.sizes, view.strides)) {
-        kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
-                  "view size is not compatible with input tensor's size and stride (at least one "
-                  "dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
+        kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME, KDL__NO_VIEW);
         return NULL;
     }
     return finish_view(tensor, &view);

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The initialisers that are one fill with arguments to be computed: uniform_ to kaiming_normal_. */
+#include <math.h>
+
+#include "init/init.h"
+
+kdl_status kdl__fill_uniform(kdl_tensor *tensor, double a, double b, kdl_generator *generator,
+                             const char *place)
+{
+    kdl__fill fill = { .distribution = KDL__UNIFORM, .a = a, .b = b };
+    return kdl__random_fill(tensor, &fill, generator, place);
+}
+
+kdl_status kdl__fill_normal(kdl_tensor *tensor, double mean, double std, kdl_generator *generator,
+                            const char *place)
+{
+    kdl__fill fill = { .distribution = KDL__NORMAL, .a = mean, .b = std };
+    return kdl__random_fill(tensor, &fill, generator, place);
+}
+
+kdl_status kdl_init_uniform_with_(kdl_tensor *tensor, const kdl_init_uniform_options *options)
+{
+    static const kdl_init_uniform_options defaults = KDL_INIT_UNIFORM_DEFAULTS;
+    if (!options)
+        options = &defaults;
+    return kdl__fill_uniform(tensor, options->a, options->b, options->generator,
+                             "kdl_init_uniform_");
+}
+
+kdl_status kdl_init_normal_with_(kdl_tensor *tensor, const kdl_init_normal_options *options)
+{
+    static const kdl_init_normal_options defaults = KDL_INIT_NORMAL_DEFAULTS;
+    if (!options)
+        options = &defaults;
+    return kdl__fill_normal(tensor, options->mean, options->std, options->generator,
+                            "kdl_init_normal_");
+}
+
+kdl_status kdl_init_constant_(kdl_tensor *tensor, double val)
+{
+    return kdl__fill_value(tensor, val, __func__);
+}
+
+kdl_status kdl_init_ones_(kdl_tensor *tensor)
+{
+    return kdl__fill_value(tensor, 1, __func__);
+}
+
+kdl_status kdl_init_zeros_(kdl_tensor *tensor)
+{
+    return kdl__fill_value(tensor, 0, __func__);
+}
+
+kdl_status kdl_init_eye_(kdl_tensor *tensor)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    if (tensor->ndim != 2)
+        return kdl__fail(tensor->ctx, KDL_ERROR_VALUE,
+                         "Only tensors with 2 dimensions are supported");
+    kdl__op op = { .class = &kdl__op_eye };
+    return kdl__op_apply(tensor, &op, NULL, __func__);
+}
+
+/* ---- xavier ------------------------------------------------------------------------------ */
+
+static const kdl_init_gain_options gain_defaults = KDL_INIT_GAIN_DEFAULTS;
+
+static kdl_status xavier_std(const kdl_tensor *tensor, double gain, double *std, const char *place)
+{
+    int64_t fan_in, fan_out;
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    if (kdl__fans(tensor, place, &fan_in, &fan_out))
+        return tensor->ctx->status;
+    double fans = (double)((uint64_t)fan_in + (uint64_t)fan_out);
+    if (fans == 0)
+        return kdl__fail_zero_division(tensor->ctx, place);
+    *std = gain * sqrt(2.0 / fans);
+    return KDL_OK;
+}
+
+kdl_status kdl_init_xavier_uniform_with_(kdl_tensor *tensor, const kdl_init_gain_options *options)
+{
+    static const char place[] = "kdl_init_xavier_uniform_";
+    double std;
+    if (!options)
+        options = &gain_defaults;
+    kdl_status status = xavier_std(tensor, options->gain, &std, place);
+    if (status)
+        return status;
+    double a = sqrt(3.0) * std;
+    return kdl__fill_uniform(tensor, -a, a, options->generator, place);
+}
+
+kdl_status kdl_init_xavier_normal_with_(kdl_tensor *tensor, const kdl_init_gain_options *options)
+{
+    static const char place[] = "kdl_init_xavier_normal_";
+    double std;
+    if (!options)
+        options = &gain_defaults;
+    kdl_status status = xavier_std(tensor, options->gain, &std, place);
+    return status ? status : kdl__fill_normal(tensor, 0, std, options->generator, place);
+}
+
+/* ---- kaiming ----------------------------------------------------------------------------- */
+
+static const kdl_init_kaiming_options kaiming_defaults = KDL_INIT_KAIMING_DEFAULTS;
+
+/* PyTorch's _calculate_correct_fan: the mode is looked at first. */
+static kdl_status chosen_fan(const kdl_tensor *tensor, kdl_fan_mode mode, int64_t *fan,
+                             const char *place)
+{
+    int64_t fan_in, fan_out;
+    if (mode != KDL_FAN_IN && mode != KDL_FAN_OUT)
+        return kdl__fail_at(tensor->ctx, place, KDL_ERROR_VALUE,
+                            "Mode %d not supported, please use one of ['fan_in', 'fan_out']",
+                            (int)mode);
+    if (kdl__fans(tensor, place, &fan_in, &fan_out))
+        return tensor->ctx->status;
+    *fan = mode == KDL_FAN_IN ? fan_in : fan_out;
+    return KDL_OK;
+}
+
+static kdl_status kaiming_std(const kdl_tensor *tensor, const kdl_init_kaiming_options *options,
+                              double *std, const char *place)
+{
+    int64_t fan = 0;
+    double gain;
+    if (chosen_fan(tensor, options->mode, &fan, place) ||
+        !kdl__gain(tensor->ctx, place, options->nonlinearity, options->a, &gain))
+        return tensor->ctx->status;
+    *std = gain / sqrt((double)fan);
+    return KDL_OK;
+}
+
+static bool warn_if_empty(const kdl_tensor *tensor)
+{
+    if (tensor->numel == 0)
+        kdl__warn(tensor->ctx, "Initializing zero-element tensors is a no-op");
+    return tensor->numel == 0;
+}
+
+kdl_status kdl_init_kaiming_uniform_with_(kdl_tensor *tensor,
+                                          const kdl_init_kaiming_options *options)
+{
+    static const char place[] = "kdl_init_kaiming_uniform_";
+    double std;
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    if (!options)
+        options = &kaiming_defaults;
+    if (warn_if_empty(tensor) || kaiming_std(tensor, options, &std, place))
+        return tensor->ctx->status;
+    double bound = sqrt(3.0) * std;
+    return kdl__fill_uniform(tensor, -bound, bound, options->generator, place);
+}
+
+kdl_status kdl_init_kaiming_normal_with_(kdl_tensor *tensor,
+                                         const kdl_init_kaiming_options *options)
+{
+    static const char place[] = "kdl_init_kaiming_normal_";
+    double std;
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    if (!options)
+        options = &kaiming_defaults;
+    if (warn_if_empty(tensor) || kaiming_std(tensor, options, &std, place))
+        return tensor->ctx->status;
+    return kdl__fill_normal(tensor, 0, std, options->generator, place);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trunc_normal_ (as of PyTorch 2.12): which way it goes, and the way of redrawing normals. The
+ * other one is in trunc_rejection.c.
+ */
+#include "init/trunc_normal.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "plan/region.h"
+
+/* ---- rounds ------------------------------------------------------------------------------ */
+
+enum { CHUNK = 1 << 20 };
+
+static kdl_status run_chunk(void *user_data, size_t index, int worker_index)
+{
+    (void)worker_index;
+    kdl__rounds *rounds = user_data;
+    uint64_t numel = (uint64_t)rounds->op->region.numel, first = (uint64_t)index * CHUNK, taken;
+    uint64_t count = numel - first < CHUNK ? numel - first : CHUNK;
+    char *values = (char *)rounds->prepared->whole + first * kdl_dtype_nbytes(rounds->op->dtype);
+    if (numel <= CHUNK) {
+        kdl_status status = rounds->chunk(rounds, rounds->cursor, first, count, values, &taken);
+        rounds->taken = taken;
+        return status;
+    }
+    kdl__cursor cursor;
+    kdl__cursor_init(&cursor, rounds->cursor->kernels);
+    kdl_status status = rounds->chunk(rounds, &cursor, first, count, values, &taken);
+    kdl__cursor_free(&cursor);
+    uint64_t most = atomic_load(&rounds->taken);
+    while (!status && taken > most && !atomic_compare_exchange_weak(&rounds->taken, &most, taken))
+        continue;
+    return status;
+}
+
+kdl_status kdl__rounds_run(kdl__rounds *rounds, kdl__worker *worker)
+{
+    uint64_t numel = (uint64_t)rounds->op->region.numel;
+    size_t chunks = (size_t)((numel + CHUNK - 1) / CHUNK);
+    void *whole = kdl__alloc_quiet(worker->ctx, (size_t)numel, kdl_dtype_nbytes(rounds->op->dtype));
+    if (!whole)
+        return KDL_ERROR_MEMORY;
+    rounds->ctx = worker->ctx;
+    rounds->cursor = worker->cursor;
+    rounds->prepared->whole = whole;
+    atomic_init(&rounds->taken, 0);
+    if (worker->parallel)
+        return kdl__parallel(worker->ctx, chunks, run_chunk, rounds);
+    kdl_status status = KDL_OK;
+    for (size_t i = 0; i < chunks && !status; i++)
+        status = run_chunk(rounds, i, 0);
+    return status;
+}
+
+kdl_status kdl__rounds_range(const kdl__op *op, const void *whole, kdl__worker *worker,
+                             uint64_t first, uint64_t count, void *values)
+{
+    (void)worker;
+    size_t size = kdl_dtype_nbytes(op->dtype);
+    memcpy(values, (const char *)whole + first * size, count * size);
+    return KDL_OK;
+}
+
+uint64_t kdl__rounds_draws(const kdl__op *op)
+{
+    (void)op;
+    return KDL__DRAWS_UNKNOWN;
+}
+
+/* ---- redrawing normals ------------------------------------------------------------------- */
+
+/* Where a round begins: its first draw, and the spare normal before it. */
+typedef struct spot {
+    uint64_t draw;
+    bool has_spare;
+    double spare;
+} spot;
+
+/*
+ * The fill of a round. The first fills the tensor as it lies; the later ones fill a fresh tensor of
+ * the same order of dimensions, which is contiguous wherever that order is the row-major one.
+ */
+static kdl__fill fill_at(const kdl__op *op, const spot *at, bool is_first)
+{
+    kdl__walk walk;
+    kdl__walk_init(&walk, &op->region);
+    bool contiguous = is_first ? kdl__region_is_contiguous(&op->region) : walk.is_row_major;
+    kdl__fill fill = kdl__normal_of(op->dtype, (uint64_t)op->region.numel, contiguous,
+                                    op->number[0], op->number[1]);
+    fill.has_spare = fill.distribution == KDL__NORMAL_SERIAL && at->has_spare;
+    fill.spare = at->spare;
+    return fill;
+}
+
+/* Goes behind the round of `fill` at `at`. */
+static void go_behind(spot *at, const kdl__fill *fill, kdl__stream *stream, kdl__cursor *cursor)
+{
+    uint64_t offset, begin = at->draw;
+    at->draw += kdl__fill_draws(fill);
+    if (fill->distribution != KDL__NORMAL_SERIAL)
+        return;
+    at->has_spare = kdl__fill_leaves_spare(fill, &offset);
+    if (at->has_spare) {
+        kdl__cursor_move(cursor, stream, begin + offset);
+        double u1 = kdl__cursor_uniform(cursor);
+        at->spare = kdl__normal_pair(u1, kdl__cursor_uniform(cursor)).second;
+    }
+}
+
+static spot first_spot(const kdl__op *op, kdl__cursor *cursor)
+{
+    spot at = { .draw = kdl__op_start(op), .has_spare = op->spare.present };
+    if (at.has_spare)
+        at.spare = kdl__spare_value(&op->spare, cursor);
+    return at;
+}
+
+enum { BATCH = 512, GROUP = 16 /* the normals that are drawn together */ };
+
+/* Redraws those of a group that lie outside; `wide` holds the group's values in f64. */
+static void redraw_group(const kdl__rounds *rounds, const kdl__fill *fill, uint64_t draw,
+                         kdl__cursor *cursor, const double *wide, uint64_t first, uint64_t count,
+                         char *values)
+{
+    _Alignas(16) char fresh[GROUP * sizeof(double)];
+    size_t size = kdl_dtype_nbytes(fill->dtype);
+    bool any = false;
+    for (uint64_t i = 0; i < count; i++)
+        any |= wide[i] < rounds->lowest || wide[i] > rounds->highest;
+    if (!any)
+        return;
+    kdl__fill_range(fill, rounds->op->at.segment->stream, draw, cursor, first, count, fresh);
+    for (uint64_t i = 0; i < count; i++)
+        if (wide[i] < rounds->lowest || wide[i] > rounds->highest)
+            memcpy(values + i * size, fresh + i * size, size);
+}
+
+/* Redraws what lies outside among consecutive elements; false when there was nothing. */
+static bool redraw(const kdl__rounds *rounds, const kdl__fill *fill, uint64_t draw,
+                   kdl__cursor *cursor, uint64_t first, uint64_t count, char *values)
+{
+    size_t size = kdl_dtype_nbytes(fill->dtype);
+    bool found = false;
+    for (uint64_t done = 0; done < count; done += BATCH) {
+        double wide[BATCH];
+        uint64_t n = count - done < BATCH ? count - done : BATCH;
+        bool any = false;
+        cursor->kernels->convert(fill->dtype, values + done * size, KDL_F64, wide, n);
+        for (uint64_t i = 0; i < n; i++)
+            any |= wide[i] < rounds->lowest || wide[i] > rounds->highest;
+        found |= any;
+        for (uint64_t i = 0; i < n && any; i += GROUP)
+            redraw_group(rounds, fill, draw, cursor, wide + i, first + done + i,
+                         n - i < GROUP ? n - i : GROUP, values + (done + i) * size);
+    }
+    return found;
+}
+
+static kdl_status redraw_chunk(const kdl__rounds *rounds, kdl__cursor *cursor, uint64_t first,
+                               uint64_t count, void *values, uint64_t *taken)
+{
+    const kdl__op *op = rounds->op;
+    kdl__stream *stream = op->at.segment->stream;
+    spot at = first_spot(op, cursor);
+    kdl__fill fill = fill_at(op, &at, true);
+    kdl__fill_range(&fill, stream, at.draw, cursor, first, count, values);
+    *taken = 0;
+    do {
+        (*taken)++;
+        go_behind(&at, &fill, stream, cursor);
+        fill = fill_at(op, &at, false);
+    } while (redraw(rounds, &fill, at.draw, cursor, first, count, values));
+    return KDL_OK;
+}
+
+/* `value` as PyTorch rounds it to the dtype. */
+static double in_dtype(kdl_dtype dtype, double value)
+{
+    uint64_t element = 0;
+    double rounded;
+    kdl__kernels_ref.convert(KDL_F64, &value, dtype, &element, 1);
+    kdl__kernels_ref.convert(dtype, &element, KDL_F64, &rounded, 1);
+    return rounded;
+}
+
+static kdl_status trunc_normal_prepare(const kdl__op *op, kdl__worker *worker,
+                                       kdl__prepared *prepared)
+{
+    kdl__rounds rounds = {
+        .op = op,
+        .chunk = redraw_chunk,
+        .lowest = in_dtype(op->dtype, op->number[2]),
+        .highest = in_dtype(op->dtype, op->number[3]),
+        .prepared = prepared,
+    };
+    kdl_status status = kdl__rounds_run(&rounds, worker);
+    if (status)
+        return status;
+    spot at = first_spot(op, worker->cursor);
+    for (uint64_t round = 0; round < rounds.taken; round++) {
+        kdl__fill fill = fill_at(op, &at, round == 0);
+        go_behind(&at, &fill, op->at.segment->stream, worker->cursor);
+    }
+    prepared->draws = at.draw - kdl__op_start(op);
+    prepared->spare_present = at.has_spare;
+    prepared->spare = at.spare;
+    return KDL_OK;
+}
+
+const kdl__op_class kdl__op_trunc_normal = {
+    .name = "trunc_normal",
+    .flags = KDL__OP_STREAM_ORDER,
+    .number_names = { "mean", "std", "a", "b" },
+    .draws = kdl__rounds_draws,
+    .prepare = trunc_normal_prepare,
+    .range = kdl__rounds_range,
+};
+
+/* What is left is known only when the draws are; see kdl__prepared. */
+static bool leaves_unknown(const kdl__op *op, uint64_t *offset)
+{
+    (void)op, (void)offset;
+    return false;
+}
+
+const kdl__op_class kdl__op_trunc_normal_serial = {
+    .name = "trunc_normal_serial",
+    .flags = KDL__OP_STREAM_ORDER,
+    .number_names = { "mean", "std", "a", "b" },
+    .draws = kdl__rounds_draws,
+    .leaves_spare = leaves_unknown,
+    .prepare = trunc_normal_prepare,
+    .range = kdl__rounds_range,
+};
+
+/* ---- trunc_normal_ ----------------------------------------------------------------------- */
+
+static double normal_cdf(double x)
+{
+    return (1.0 + erf(x / sqrt(2.0))) / 2.0;
+}
+
+/*
+ * Whether no normal that PyTorch can draw lies outside [lowest, highest]. A 24-bit uniform gives a
+ * radius of sqrt(48 ln 2) at most, a 53-bit one sqrt(106 ln 2); both rounded up with room to spare.
+ */
+static bool never_outside(const kdl__fill *fill, double lowest, double highest)
+{
+    bool narrow = fill->distribution == KDL__NORMAL && fill->dtype != KDL_F64;
+    double reach = (narrow ? 5.7682 : 8.5722) * fill->b;
+    double mean = narrow ? (double)(float)fill->a : fill->a;
+    reach += (fabs(mean) + reach) * FLT_EPSILON; /* for the roundings of mean, std and the sum */
+    return in_dtype(fill->dtype, mean - reach) >= lowest &&
+           in_dtype(fill->dtype, mean + reach) <= highest;
+}
+
+/* new_tensor(bound) of an integer dtype; the draw that follows refuses the dtype itself. */
+static kdl_status check_bound(const kdl_tensor *tensor, double bound, const char *place)
+{
+    kdl_dtype dtype = kdl_tensor_dtype(tensor);
+    double lowest = dtype == KDL_I64 ? -0x1p63 : dtype == KDL_I32 ? INT32_MIN : 0;
+    double end = dtype == KDL_I64 ? 0x1p63 : dtype == KDL_I32 ? 0x1p31 : 0x1p8;
+    if (kdl_dtype_is_floating_point(dtype) || dtype == KDL_BOOL || (bound >= lowest && bound < end))
+        return KDL_OK;
+    return kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                        "value cannot be converted to type %s without overflow",
+                        kdl_dtype_name(dtype));
+}
+
+/* More than 30 % of the normal lies within. */
+static kdl_status by_redrawing(kdl_tensor *tensor, const kdl_init_trunc_normal_options *options,
+                               kdl_generator *generator, const char *place)
+{
+    kdl_dtype dtype = kdl_tensor_dtype(tensor);
+    bool contiguous = kdl_tensor_is_contiguous(tensor);
+    kdl__fill fill =
+        kdl__normal_of(dtype, (uint64_t)tensor->numel, contiguous, options->mean, options->std);
+    if (check_bound(tensor, options->a, place) || check_bound(tensor, options->b, place) ||
+        kdl__fill_check(tensor->ctx, place, &fill))
+        return tensor->ctx->status;
+    if (tensor->numel == 0 ||
+        never_outside(&fill, in_dtype(dtype, options->a), in_dtype(dtype, options->b)))
+        return kdl__fill_normal(tensor, options->mean, options->std, generator, place);
+    kdl__op op = {
+        .number = { options->mean, options->std, options->a, options->b },
+        .dtype = dtype,
+    };
+    kdl__region_of(tensor, &op.region);
+    kdl__fill later = fill_at(&op, &(spot){ 0 }, false);
+    bool serial =
+        fill.distribution == KDL__NORMAL_SERIAL || later.distribution == KDL__NORMAL_SERIAL;
+    op.class = serial ? &kdl__op_trunc_normal_serial : &kdl__op_trunc_normal;
+    return kdl__op_apply(tensor, &op, generator, place);
+}
+
+/* Less: uniform candidates, rejected by the density. */
+static kdl_status by_rejection(kdl_tensor *tensor, const kdl_init_trunc_normal_options *options,
+                               kdl_generator *generator, const char *place)
+{
+    double mean = options->mean, a = options->a, b = options->b, square;
+    kdl__fill fill = {
+        .distribution = KDL__UNIFORM,
+        .dtype = kdl_tensor_dtype(tensor),
+        .numel = (uint64_t)tensor->numel,
+        .a = a,
+        .b = b,
+    };
+    double distance = (kdl__trunc_mode(mean, a, b) - mean) / options->std;
+    if (!kdl__python_square(tensor->ctx, place, distance, &square) ||
+        kdl__fill_check(tensor->ctx, place, &fill))
+        return tensor->ctx->status;
+    kdl__op op = {
+        .class = &kdl__op_trunc_normal_rejection,
+        .number = { mean, options->std, a, b },
+    };
+    return kdl__op_apply(tensor, &op, generator, place);
+}
+
+kdl_status kdl_init_trunc_normal_with_(kdl_tensor *tensor,
+                                       const kdl_init_trunc_normal_options *options)
+{
+    static const kdl_init_trunc_normal_options defaults = KDL_INIT_TRUNC_NORMAL_DEFAULTS;
+    static const char place[] = "kdl_init_trunc_normal_";
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    if (!options)
+        options = &defaults;
+    double mean = options->mean, std = options->std, a = options->a, b = options->b;
+    if (mean < a - 2 * std || mean > b + 2 * std)
+        kdl__warn(tensor->ctx, "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
+                               "The distribution of values may be incorrect.");
+    if (std == 0)
+        return kdl__fail_zero_division(tensor->ctx, place);
+    kdl_generator *generator = kdl__generator_or_default(tensor->ctx, options->generator);
+    if (!generator)
+        return tensor->ctx->status;
+    double p = normal_cdf((b - mean) / std) - normal_cdf((a - mean) / std);
+    return (p > 0.3 ? by_redrawing : by_rejection)(tensor, options, generator, place);
+}
