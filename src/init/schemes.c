@@ -83,7 +83,7 @@ static kdl_status xavier_std(const kdl_tensor *tensor, double gain, double *std,
 kdl_status kdl_init_xavier_uniform_with_(kdl_tensor *tensor, const kdl_init_gain_options *options)
 {
     static const char place[] = "kdl_init_xavier_uniform_";
-    double std;
+    double std = 0;
     if (!options)
         options = &gain_defaults;
     kdl_status status = xavier_std(tensor, options->gain, &std, place);
@@ -96,7 +96,7 @@ kdl_status kdl_init_xavier_uniform_with_(kdl_tensor *tensor, const kdl_init_gain
 kdl_status kdl_init_xavier_normal_with_(kdl_tensor *tensor, const kdl_init_gain_options *options)
 {
     static const char place[] = "kdl_init_xavier_normal_";
-    double std;
+    double std = 0;
     if (!options)
         options = &gain_defaults;
     kdl_status status = xavier_std(tensor, options->gain, &std, place);
@@ -145,7 +145,7 @@ kdl_status kdl_init_kaiming_uniform_with_(kdl_tensor *tensor,
                                           const kdl_init_kaiming_options *options)
 {
     static const char place[] = "kdl_init_kaiming_uniform_";
-    double std;
+    double std = 0;
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
     if (!options)
@@ -160,7 +160,7 @@ kdl_status kdl_init_kaiming_normal_with_(kdl_tensor *tensor,
                                          const kdl_init_kaiming_options *options)
 {
     static const char place[] = "kdl_init_kaiming_normal_";
-    double std;
+    double std = 0;
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
     if (!options)

@@ -10,7 +10,10 @@
 #include "init/torch_log.h"
 #include "init/trunc_normal.h"
 
-/* PyTorch computes the log-density in place in the tensor's dtype: every step is rounded to it. */
+/*
+ * PyTorch computes the log-density in place in the tensor's dtype: every step is rounded to it, and
+ * so is what sub_() subtracts, but not what div_() divides by.
+ */
 typedef struct density {
     kdl_dtype dtype;
     double mean, std, log_peak;
@@ -38,11 +41,13 @@ static bool rejects_f64(const density *d, double candidate, double uniform)
 
 static bool rejects(const density *d, float candidate, float uniform)
 {
-    float t = rounded(d->dtype, candidate - (float)d->mean);
+    float mean = rounded(d->dtype, (float)d->mean),
+          log_peak = rounded(d->dtype, (float)d->log_peak);
+    float t = rounded(d->dtype, candidate - mean);
     t = rounded(d->dtype, t / (float)d->std);
     t = rounded(d->dtype, t * t);
     t = rounded(d->dtype, t * -0.5f);
-    t = rounded(d->dtype, t - (float)d->log_peak);
+    t = rounded(d->dtype, t - log_peak);
     float log_uniform = d->dtype == KDL_F32 ? kdl__torch_log(uniform)
                                             : rounded(d->dtype, (float)log((double)uniform));
     return log_uniform > t;

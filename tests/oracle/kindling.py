@@ -111,6 +111,30 @@ class PlanRequest(ctypes.Structure):
     _fields_ = [("tensor", INT), ("first", LONG), ("count", LONG), ("values", POINTER)]
 
 
+def init_options(*fields):
+    """An option struct of init.h: its size, then the fields."""
+    return type("InitOptions", (ctypes.Structure,), {"_fields_": [("nbytes", SIZE), *fields]})
+
+
+GENERATOR = ("generator", POINTER)
+GAIN = init_options(("gain", DOUBLE), GENERATOR)
+KAIMING = init_options(("a", DOUBLE), ("mode", INT), ("nonlinearity", INT), GENERATOR)
+# By PyTorch's name: the option struct and its defaults.
+INIT = {
+    "uniform_": (init_options(("a", DOUBLE), ("b", DOUBLE), GENERATOR), {"a": 0, "b": 1}),
+    "normal_": (init_options(("mean", DOUBLE), ("std", DOUBLE), GENERATOR), {"mean": 0, "std": 1}),
+    "trunc_normal_": (init_options(("mean", DOUBLE), ("std", DOUBLE), ("a", DOUBLE), ("b", DOUBLE),
+                                   GENERATOR), {"mean": 0, "std": 1, "a": -2, "b": 2}),
+    "dirac_": (init_options(("groups", LONG)), {"groups": 1}),
+    "xavier_uniform_": (GAIN, {"gain": 1}),
+    "xavier_normal_": (GAIN, {"gain": 1}),
+    "orthogonal_": (GAIN, {"gain": 1}),
+    "kaiming_uniform_": (KAIMING, {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"}),
+    "kaiming_normal_": (KAIMING, {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"}),
+    "sparse_": (init_options(("std", DOUBLE), GENERATOR), {"std": 0.01}),
+}
+CALCULATE_GAIN = init_options(("param", DOUBLE))
+
 WARNING_CALLBACK = ctypes.CFUNCTYPE(None, POINTER, TEXT)
 APPLY_FUNCTION = ctypes.CFUNCTYPE(None, POINTER, POINTER)
 
@@ -186,6 +210,7 @@ FUNCTIONS = {
     "kdl_generator_clone": (NewGenerator, POINTER),
     "kdl_generator_retain": (POINTER, POINTER),
     "kdl_generator_release": (None, POINTER),
+    "kdl_generator_retain": (POINTER, POINTER),
     "kdl_default_generator": (POINTER, POINTER),
     "kdl_generator_manual_seed": (Status, POINTER, ctypes.c_uint64),
     "kdl_generator_initial_seed": (ctypes.c_uint64, POINTER),
@@ -211,6 +236,17 @@ FUNCTIONS = {
     "kdl_random_range_with_": (Status, POINTER, LONG, LONG, RANDOM),
     "kdl_reshape": (NewTensor, POINTER, Shape),
     "kdl_flatten": (NewTensor, POINTER, INT, INT),
+    "kdl_init_constant_": (Status, POINTER, DOUBLE),
+    "kdl_init_ones_": (Status, POINTER),
+    "kdl_init_zeros_": (Status, POINTER),
+    "kdl_init_eye_": (Status, POINTER),
+    "kdl_init_calculate_gain_with": (DOUBLE, POINTER, INT, ctypes.POINTER(CALCULATE_GAIN)),
+    "kdl_init_calculate_fan_in_and_fan_out": (Status, POINTER, ctypes.POINTER(LONG),
+                                              ctypes.POINTER(LONG)),
+    "kdl_nonlinearity_parse": (Status, POINTER, TEXT, ctypes.POINTER(INT)),
+    "kdl_fan_mode_parse": (Status, POINTER, TEXT, ctypes.POINTER(INT)),
+    "kdl_set_lapack": (Status, POINTER, TEXT),
+    "kdl_get_lapack": (TEXT, POINTER),
     "kdl_contiguous": (NewTensor, POINTER),
     "kdl_tensor_retain": (NewTensor, POINTER),
     "kdl_parameter_new_with": (NewTensor, POINTER, POINTER),
@@ -241,6 +277,10 @@ FUNCTIONS = {
     "kdl_plan_get": (ctypes.POINTER(PlanTensor), POINTER, INT),
     "kdl_plan_read": (Status, POINTER, ctypes.POINTER(PlanRequest), INT),
 }
+FUNCTIONS.update({
+    f"kdl_init_{name}with_": (
+        Status, POINTER, *((DOUBLE,) if name == "sparse_" else ()), ctypes.POINTER(struct))
+    for name, (struct, _) in INIT.items()})
 
 
 class KindlingError(Exception):
@@ -317,6 +357,17 @@ class Context:
 
     def generator(self):
         return self.call("kdl_generator_new", self)
+
+    def default_generator(self):
+        """The context's own."""
+        generator = self.library.kdl_default_generator(self.pointer)
+        return Generator(self, self.library.kdl_generator_retain(generator))
+
+    def parse(self, what, name):
+        """The enumerator of a name: what is "nonlinearity" or "fan_mode"."""
+        value = INT()
+        self.call(f"kdl_{what}_parse", self, name.encode(), ctypes.byref(value))
+        return value.value
 
     def default_generator(self):
         pointer = self.library.kdl_default_generator(self.pointer)
@@ -414,6 +465,21 @@ class Tensor:
         options = RandomOptions(ctypes.sizeof(RandomOptions),
                                 generator.pointer if generator else None)
         getattr(self, f"kdl_{name}with_")(*arguments, options)
+
+    def init(self, name, *arguments, generator=None, **named):
+        """An initialiser by its name in PyTorch, e.g. init("normal_", std=0.02)."""
+        if name not in INIT:  # constant_, ones_, zeros_, eye_
+            return getattr(self, f"kdl_init_{name}")(*arguments, *named.values())
+        struct, defaults = INIT[name]
+        sparsity = (named.pop("sparsity"),) if name == "sparse_" else ()
+        values = {**defaults, **named}
+        for key, what in (("mode", "fan_mode"), ("nonlinearity", "nonlinearity")):
+            if key in values:
+                values[key] = self.context.parse(what, values[key])
+        options = struct(nbytes=ctypes.sizeof(struct), **values)
+        if generator:
+            options.generator = generator.pointer
+        return getattr(self, f"kdl_init_{name}with_")(*sparsity, options)
 
     def view(self, call):
         """Applies a view call (see tests/golden/tensor_cases.py)."""

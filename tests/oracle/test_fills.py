@@ -9,7 +9,8 @@ import numpy
 import pytest
 import torch
 
-from kindling import Context, KindlingError
+from compare import assert_same, is_intel, outcome, state_of
+from kindling import Context
 from tensor_cases import DTYPES
 
 SIZES = (*range(71), 127, 128, 1000, 65537, 1000003)
@@ -51,28 +52,6 @@ MKL = ("exponential_", "bernoulli_")
 @pytest.fixture(scope="module")
 def context(prototyped_library):
     return Context(prototyped_library)
-
-
-def is_intel():
-    with open("/proc/cpuinfo", encoding="ascii") as cpuinfo:
-        return "GenuineIntel" in cpuinfo.read()
-
-
-def bits(tensor):
-    """Comparable bits; NaN counts as NaN, whatever its payload."""
-    if tensor.dtype.is_floating_point:
-        tensor = tensor.nan_to_num(nan=1.2345, posinf=torch.inf, neginf=-torch.inf)
-    return tensor.contiguous().reshape(-1).view(torch.uint8)
-
-
-def assert_same(ours, theirs, *what):
-    assert ours.dtype == theirs.dtype and ours.shape == theirs.shape, what
-    if not torch.equal(bits(ours), bits(theirs)):
-        pytest.fail(f"{what}: {int((ours != theirs).sum())} of {ours.numel()} differ")
-
-
-def state_of(generator):
-    return generator.get_state().numpy().tobytes()
 
 
 def torch_fill(tensor, op, arguments, generator):
@@ -158,17 +137,6 @@ def test_sequences(context, seed):
             fresh = context.generator()
             fresh.load_state(state_of(theirs))
             ours = choice.choice((fresh, ours.clone()))
-
-
-def outcome(call):
-    """What a call gives: "ok", or the exception's name and the first line of its text."""
-    try:
-        call()
-    except KindlingError as error:
-        return error.status, str(error)
-    except Exception as error:  # noqa: BLE001: any of PyTorch's
-        return type(error).__name__, str(error).split("\n", maxsplit=1)[0]
-    return "ok"
 
 
 NAN, INF = float("nan"), float("inf")
