@@ -2,6 +2,7 @@
 /* Identity and Linear (torch/nn/modules/linear.py). */
 #include <math.h>
 
+#include "kindling/init.h"
 #include "kindling/ops.h"
 #include "nn/layers.h"
 #include "nn/module_impl.h"
@@ -13,23 +14,12 @@ kdl_module *kdl_nn_identity(kdl_context *ctx)
     return kdl_module_new(ctx, KDL_CLASS_IDENTITY);
 }
 
-/* The bound of kaiming_uniform_ with a = sqrt(5), in its steps: gain, std, bound. */
-static double kaiming_bound(int64_t fan_in)
-{
-    double a = sqrt(5.0);
-    double gain = sqrt(2.0 / (1 + a * a));
-    return sqrt(3.0) * (gain / sqrt((double)fan_in));
-}
-
 static kdl_status linear_reset_parameters(kdl_module *module)
 {
     const kdl__linear *linear = kdl_module_fields(module);
     int64_t fan_in = linear->in_features;
     kdl_tensor *weight = kdl_parameter(module, "weight"), *bias = kdl_parameter(module, "bias");
-    if (weight && kdl_tensor_numel(weight) > 0)
-        kdl_uniform_(weight, -kaiming_bound(fan_in), kaiming_bound(fan_in));
-    else if (weight)
-        kdl__warn(module->ctx, "Initializing zero-element tensors is a no-op");
+    kdl_init_kaiming_uniform_(weight, .a = sqrt(5.0));
     if (bias) {
         /* Not -0.0, which uniform_ would keep. */
         double bound = fan_in > 0 ? 1 / sqrt((double)fan_in) : 0;
