@@ -2,7 +2,7 @@
 /* Activations (torch/nn/modules/activation.py). */
 #include <string.h>
 
-#include "kindling/ops.h"
+#include "kindling/init.h"
 #include "nn/layers.h"
 #include "nn/module_impl.h"
 
@@ -128,7 +128,7 @@ kdl_module *kdl_nn_leaky_relu_with(kdl_context *ctx, const kdl_leaky_relu_option
 static kdl_status prelu_reset_parameters(kdl_module *module)
 {
     const kdl__activation *fields = kdl_module_fields(module);
-    return kdl_fill_(kdl_parameter(module, "weight"), fields->init);
+    return kdl_init_constant_(kdl_parameter(module, "weight"), fields->init);
 }
 
 static char *prelu_extra_repr(const kdl_module *module)

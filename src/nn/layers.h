@@ -16,6 +16,9 @@ typedef struct kdl__embedding {
     bool scale_grad_by_freq, sparse;
 } kdl__embedding;
 
+/* Zeroes the row padding_idx of an Embedding's weight, if it has one. */
+void kdl__embedding_zero_padding(kdl_module *module);
+
 /* Of LayerNorm and RMSNorm. */
 typedef struct kdl__norm {
     kdl_shape normalized_shape;

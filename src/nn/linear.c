@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "kindling/init.h"
-#include "kindling/ops.h"
 #include "nn/layers.h"
 #include "nn/module_impl.h"
 
@@ -17,13 +16,13 @@ kdl_module *kdl_nn_identity(kdl_context *ctx)
 static kdl_status linear_reset_parameters(kdl_module *module)
 {
     const kdl__linear *linear = kdl_module_fields(module);
-    int64_t fan_in = linear->in_features;
     kdl_tensor *weight = kdl_parameter(module, "weight"), *bias = kdl_parameter(module, "bias");
-    kdl_init_kaiming_uniform_(weight, .a = sqrt(5.0));
+    if (weight)
+        kdl_init_kaiming_uniform_(weight, .a = sqrt(5.0));
     if (bias) {
-        /* Not -0.0, which uniform_ would keep. */
-        double bound = fan_in > 0 ? 1 / sqrt((double)fan_in) : 0;
-        kdl_uniform_(bias, fan_in > 0 ? -bound : 0, bound);
+        /* Without inputs both ends are 0: not -0.0, which uniform_ would keep. */
+        double bound = linear->in_features > 0 ? 1 / sqrt((double)linear->in_features) : 0;
+        kdl_init_uniform_(bias, .a = bound > 0 ? -bound : 0, .b = bound);
     }
     return module->ctx->status;
 }

@@ -2,7 +2,7 @@
 /* LayerNorm and RMSNorm (torch/nn/modules/normalization.py). */
 #include <math.h>
 
-#include "kindling/ops.h"
+#include "kindling/init.h"
 #include "nn/layers.h"
 #include "nn/module_impl.h"
 
@@ -10,9 +10,9 @@ static kdl_status norm_reset_parameters(kdl_module *module)
 {
     kdl_tensor *weight = kdl_parameter(module, "weight"), *bias = kdl_parameter(module, "bias");
     if (weight)
-        kdl_fill_(weight, 1);
+        kdl_init_ones_(weight);
     if (bias)
-        kdl_zero_(bias);
+        kdl_init_zeros_(bias);
     return module->ctx->status;
 }
 
