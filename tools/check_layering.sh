@@ -10,7 +10,7 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
 # The order of the layers. A public header belongs to the folder of its name, or to the one here.
 layers="base kernels tensor random plan ops init recipe nn checkpoint models"
-homes="dtype:base options:base each:base module:nn kindling:cli"
+homes="dtype:base options:base each:base module:nn layer:nn kindling:cli"
 longest=650
 
 folders=()
@@ -33,7 +33,7 @@ find "${folders[@]}" -name '*.[ch]' | LC_ALL=C sort | xargs awk \
         if (parts[1] == "src") return parts[2]
         if (parts[1] == "cli" || parts[1] == "examples") return "cli"
         if (parts[1] != "kindling") return parts[1]
-        stem = parts[2]; sub(/\.h$/, "", stem)
+        stem = parts[2]; sub(/(_.*)?\.h$/, "", stem) # nn_conv.h is of nn
         return stem in home ? home[stem] : stem
     }
     function finish() { if (last && lines > longest) { print last ": " lines " lines"; faults++ } }

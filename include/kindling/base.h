@@ -82,7 +82,7 @@ typedef struct kdl_context_options {
     kdl_warning_callback *warning; /**< default NULL: warnings are dropped */
     void *warning_user_data;
     int threads; /**< threads a call may use; default 1; 0: every processor this process may use */
-    bool deferred;   /**< record initialisers instead of running them (plan.h); default false */
+    bool deferred; /**< record initialisers instead of running them (plan.h); default false */
     const char *cpu; /**< the instruction set, by name: see kdl_set_cpu(); default NULL: the best */
 } kdl_context_options;
 
@@ -127,8 +127,7 @@ KDL_API kdl_status kdl_set_num_threads(kdl_context *ctx, int threads);
 
 /**
  * The instruction set whose kernels the context computes with (a static string): "ref" is plain C,
- * for any processor; "avx2", "avx512" and "avx512icl" (AVX-512 as in Ice Lake and Zen 4), "neon" and
- * "neonpmull" (NEON and PMULL) are faster. All give the same bits. (Compare
+ * for any processor; "avx2", "avx512", "avx512icl" and "neon" are faster. All give the same bits. (Compare
  * torch.backends.cpu.get_cpu_capability().)
  */
 KDL_API const char *kdl_get_cpu(const kdl_context *ctx);

@@ -80,7 +80,9 @@ struct kdl_module_class {
     kdl_tensor *(*forward)(kdl_module *module, kdl_tensor *input);
     /** Frees what the fields own. The parent's is called after it. */
     void (*destroy)(kdl_module *module);
-    void (*reserved[8])(void); /**< NULL */
+    /** How torch.nn's classes are constructed and printed (private); inherited. */
+    const struct kdl__arguments *arguments;
+    void (*reserved[7])(void); /**< NULL */
 };
 
 /** nn.Module, the parent of all. */

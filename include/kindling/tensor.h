@@ -23,8 +23,8 @@ extern "C" {
 
 /** A list of sizes, by value. Write KDL_SHAPE(3, 5), or KDL_SCALAR_SHAPE for no dimensions. */
 typedef struct kdl_shape {
-    int ndim;
     int64_t sizes[KDL_MAX_DIMS];
+    int ndim;
 } kdl_shape;
 
 #define KDL__COUNT(...)                                                                            \
@@ -36,8 +36,8 @@ typedef struct kdl_shape {
 #else
 #define KDL__LITERAL(type) (type)
 #endif
-#define KDL_SHAPE(...) (KDL__LITERAL(kdl_shape){ KDL__COUNT(__VA_ARGS__), { __VA_ARGS__ } })
-#define KDL_SCALAR_SHAPE (KDL__LITERAL(kdl_shape){ 0, { 0 } })
+#define KDL_SHAPE(...) (KDL__LITERAL(kdl_shape){ { __VA_ARGS__ }, KDL__COUNT(__VA_ARGS__) })
+#define KDL_SCALAR_SHAPE (KDL__LITERAL(kdl_shape){ { 0 }, 0 })
 
 typedef struct kdl_tensor kdl_tensor;
 

@@ -12,6 +12,7 @@
 typedef enum kdl__slot {
     KDL__SLOT_DEFAULT_GENERATOR,
     KDL__SLOT_LAPACK,
+    KDL__SLOT_STRINGS,
     KDL__SLOT_COUNT
 } kdl__slot;
 
@@ -73,6 +74,9 @@ char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes);
 /* printf into fresh memory; NULL with the error recorded when memory runs out. */
 char *kdl__asprintf(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
 
+/* The string of those bytes that lives as long as the context; NULL when memory runs out. */
+const char *kdl__intern(kdl_context *ctx, const char *text, size_t nbytes);
+
 /* Grows *array to hold at least `needed` elements of `size` bytes, doubling; false on failure. */
 bool kdl__grow(kdl_context *ctx, void **array, size_t *capacity, size_t needed, size_t size);
 
@@ -110,6 +114,8 @@ void kdl__text_vprintf(kdl__text *text, const char *format, va_list arguments) K
 void kdl__text_double(kdl__text *text, char conversion, int precision, double value);
 /* A number as Python's repr() writes a float: the fewest digits that give it back. */
 void kdl__text_repr(kdl__text *text, double value);
+/* Reads all of a number written with a decimal point, or "inf" or "nan"; false if it is none. */
+bool kdl__parse_double(const char *text, size_t nbytes, double *value);
 /* The finished, NUL-terminated string (the caller frees it with kdl_free), or NULL on failure. */
 char *kdl__text_take(kdl__text *text);
 void kdl__text_free(kdl__text *text);

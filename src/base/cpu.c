@@ -18,7 +18,6 @@ enum {
     HAS_GFNI = 512,
     HAS_VPCLMULQDQ = 1024,
     HAS_NEON = 2048,
-    HAS_PMULL = 4096,
     NOT_BUILT = 1 << 30 /* which no machine has */
 };
 
@@ -39,7 +38,6 @@ enum {
 #else
 #define NEEDS_NEON NOT_BUILT
 #endif
-#define NEEDS_NEONPMULL (NEEDS_NEON | HAS_PMULL)
 
 /* From the portable one to the best. */
 static const struct {
@@ -51,7 +49,6 @@ static const struct {
     [KDL__CPU_AVX512] = { "avx512", NEEDS_AVX512 },
     [KDL__CPU_AVX512ICL] = { "avx512icl", NEEDS_AVX512ICL },
     [KDL__CPU_NEON] = { "neon", NEEDS_NEON },
-    [KDL__CPU_NEONPMULL] = { "neonpmull", NEEDS_NEONPMULL },
 };
 
 #if defined(__x86_64__)
@@ -92,14 +89,9 @@ static unsigned find_features(void)
     return found;
 }
 #elif defined(__aarch64__)
-#include <sys/auxv.h>
-
 static unsigned find_features(void)
 {
-    enum { PMULL = 1 << 4 };   /* HWCAP_PMULL of the kernel's <asm/hwcap.h> */
-    unsigned found = HAS_NEON; /* every AArch64 processor that runs Linux */
-    found |= getauxval(AT_HWCAP) & PMULL ? HAS_PMULL : 0;
-    return found;
+    return HAS_NEON; /* every AArch64 processor that runs Linux */
 }
 #else
 static unsigned find_features(void)

@@ -11,7 +11,6 @@ typedef enum kdl__cpu {
     KDL__CPU_AVX512,
     KDL__CPU_AVX512ICL, /* as in Ice Lake and Zen 4: also VBMI, GFNI and VPCLMULQDQ */
     KDL__CPU_NEON,
-    KDL__CPU_NEONPMULL, /* has PMULL too, as most servers do */
     KDL__CPU_COUNT
 } kdl__cpu;
 

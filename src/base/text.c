@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A string that grows as it is written. */
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,22 @@ void kdl__text_repr(kdl__text *text, double value)
         kdl__text_double(text, 'e', precision, value);
     else
         kdl__text_double(text, 'f', precision > exponent ? precision - exponent : 1, value);
+}
+
+bool kdl__parse_double(const char *text, size_t nbytes, double *value)
+{
+    char digits[128], *end, *to = digits;
+    const char *point = localeconv()->decimal_point;
+    size_t point_nbytes = strlen(point);
+    for (size_t i = 0; i < nbytes; i++) {
+        if ((size_t)(to - digits) + point_nbytes >= sizeof digits)
+            return false;
+        memcpy(to, text[i] == '.' ? point : &text[i], text[i] == '.' ? point_nbytes : 1);
+        to += text[i] == '.' ? point_nbytes : 1;
+    }
+    *to = '\0';
+    *value = strtod(digits, &end);
+    return end == to && nbytes > 0;
 }
 
 char *kdl__text_take(kdl__text *text)

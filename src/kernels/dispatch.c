@@ -14,7 +14,6 @@ static const kdl__kernels *const tables[KDL__CPU_COUNT] = {
 #endif
 #ifdef KDL__HAVE_NEON
     [KDL__CPU_NEON] = &kdl__kernels_neon,
-    [KDL__CPU_NEONPMULL] = &kdl__kernels_neonpmull,
 #endif
 };
 

@@ -93,7 +93,6 @@ extern const kdl__kernels kdl__kernels_avx2;
 extern const kdl__kernels kdl__kernels_avx512;
 extern const kdl__kernels kdl__kernels_avx512icl;
 extern const kdl__kernels kdl__kernels_neon;
-extern const kdl__kernels kdl__kernels_neonpmull;
 
 /* The table that the context chose (kdl_set_cpu). */
 const kdl__kernels *kdl__kernels_of(const kdl_context *ctx);

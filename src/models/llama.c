@@ -104,12 +104,17 @@ static kdl_status check(void *config)
 
 /* ---- modules ----------------------------------------------------------------------------- */
 
+typedef struct rms_norm_fields {
+    int64_t hidden_size;
+    double eps;
+} rms_norm_fields;
+
 static char *rms_norm_extra_repr(const kdl_module *module)
 {
-    const kdl__norm *norm = kdl_module_fields(module);
+    const rms_norm_fields *norm = kdl_module_fields(module);
     kdl__text text;
     kdl__text_init(&text, module->ctx);
-    kdl__text_tuple(&text, norm->normalized_shape.ndim, norm->normalized_shape.sizes);
+    kdl__text_tuple(&text, 1, &norm->hidden_size);
     kdl__text_puts(&text, ", eps=");
     kdl__text_repr(&text, norm->eps);
     return kdl__text_take(&text);
@@ -117,7 +122,7 @@ static char *rms_norm_extra_repr(const kdl_module *module)
 
 static const kdl_module_class rms_norm_class = {
     .name = "LlamaRMSNorm",
-    .fields_nbytes = sizeof(kdl__norm),
+    .fields_nbytes = sizeof(rms_norm_fields),
     .extra_repr = rms_norm_extra_repr,
 };
 static const kdl_module_class attention_class = { .name = "LlamaAttention" };
@@ -132,7 +137,8 @@ static kdl_module *rms_norm(const llama *c)
     kdl_shape shape = KDL_SHAPE(c->hidden_size);
     if (!module)
         return NULL;
-    *(kdl__norm *)kdl_module_fields(module) = (kdl__norm){ shape, c->rms_norm_eps, true };
+    *(rms_norm_fields *)kdl_module_fields(module) =
+        (rms_norm_fields){ c->hidden_size, c->rms_norm_eps };
     kdl_register_parameter(module, "weight",
                            kdl_parameter_new(kdl_ones(c->base.ctx, shape, .dtype = c->base.dtype)));
     return module;

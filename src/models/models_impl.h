@@ -12,10 +12,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "kindling/init.h"
 #include "kindling/models.h"
 #include "kindling/ops.h"
-#include "nn/layers.h"
 #include "nn/module_impl.h"
 
 /* Layers in a model: beyond any that exists, and few enough to be built in a moment. */

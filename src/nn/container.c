@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sequential, ModuleList, ModuleDict: modules that only hold others. */
-#include "nn/module_impl.h"
+#include "nn/arguments.h"
 
-const kdl_module_class kdl_class_sequential = { .name = "Sequential" };
-const kdl_module_class kdl_class_module_list = { .name = "ModuleList" };
-const kdl_module_class kdl_class_module_dict = { .name = "ModuleDict" };
-
-kdl_module *kdl_nn_sequential_new(kdl_context *ctx)
-{
-    return kdl_module_new(ctx, KDL_CLASS_SEQUENTIAL);
-}
-
-kdl_module *kdl_nn_module_list_new(kdl_context *ctx)
-{
-    return kdl_module_new(ctx, KDL_CLASS_MODULE_LIST);
-}
-
-kdl_module *kdl_nn_module_dict(kdl_context *ctx)
-{
-    return kdl_module_new(ctx, KDL_CLASS_MODULE_DICT);
-}
+KDL__LAYER(sequential, "Sequential", NULL, size_t, kdl__no_arguments)
+KDL__LAYER(module_list, "ModuleList", NULL, size_t, kdl__no_arguments)
+KDL__LAYER(module_dict, "ModuleDict", NULL, size_t, kdl__no_arguments)

@@ -72,6 +72,12 @@ void kdl__text_tuple(kdl__text *text, int count, const int64_t *values);
 const char *kdl__bool_name(bool value);
 
 /*
+ * reset_parameters() of Linear and the convolutions: the weight by kaiming_uniform_ with
+ * a = sqrt(5), then the bias by U(-k, k) with k = 1/sqrt(fan_in).
+ */
+kdl_status kdl__reset_by_fan_in(kdl_module *module);
+
+/*
  * registers nn.Parameter(torch.empty(shape, dtype)) under `name`, or None when `present` is false.
  */
 void kdl__add_empty_parameter(kdl_module *module, const char *name, kdl_shape shape,

@@ -1,98 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LayerNorm and RMSNorm (torch/nn/modules/normalization.py). */
-#include <math.h>
+#include "kindling/ops.h"
+#include "nn/arguments.h"
 
-#include "kindling/init.h"
-#include "nn/layers.h"
-#include "nn/module_impl.h"
-
-static kdl_status norm_reset_parameters(kdl_module *module)
+static kdl_status reset_norm(kdl_module *module)
 {
     kdl_tensor *weight = kdl_parameter(module, "weight"), *bias = kdl_parameter(module, "bias");
     if (weight)
-        kdl_init_ones_(weight);
+        kdl_fill_(weight, 1);
     if (bias)
-        kdl_init_zeros_(bias);
+        kdl_zero_(bias);
     return module->ctx->status;
 }
 
-/* "(768,), eps=1e-05, elementwise_affine=True" */
-static void add_norm(kdl__text *text, const kdl__norm *norm)
+static void build_layer_norm(kdl_module *module)
 {
-    kdl__text_tuple(text, norm->normalized_shape.ndim, norm->normalized_shape.sizes);
-    kdl__text_puts(text, ", eps=");
-    if (isnan(norm->eps))
-        kdl__text_puts(text, "None");
-    else
-        kdl__text_repr(text, norm->eps);
-    kdl__text_printf(text, ", elementwise_affine=%s", kdl__bool_name(norm->elementwise_affine));
-}
-
-static char *rms_norm_extra_repr(const kdl_module *module)
-{
-    kdl__text text;
-    kdl__text_init(&text, module->ctx);
-    add_norm(&text, kdl_module_fields(module));
-    return kdl__text_take(&text);
-}
-
-static char *layer_norm_extra_repr(const kdl_module *module)
-{
-    kdl__text text;
-    kdl__text_init(&text, module->ctx);
-    add_norm(&text, kdl_module_fields(module));
-    kdl__text_printf(&text, ", bias=%s", kdl__bool_name(kdl_parameter(module, "bias")));
-    return kdl__text_take(&text);
-}
-
-const kdl_module_class kdl_class_layer_norm = {
-    .name = "LayerNorm",
-    .fields_nbytes = sizeof(kdl__norm),
-    .reset_parameters = norm_reset_parameters,
-    .extra_repr = layer_norm_extra_repr,
-};
-
-const kdl_module_class kdl_class_rms_norm = {
-    .name = "RMSNorm",
-    .fields_nbytes = sizeof(kdl__norm),
-    .reset_parameters = norm_reset_parameters,
-    .extra_repr = rms_norm_extra_repr,
-};
-
-kdl_module *kdl_nn_layer_norm_with(kdl_context *ctx, kdl_shape normalized_shape,
-                                   const kdl_layer_norm_options *given)
-{
-    kdl_layer_norm_options options = KDL_LAYER_NORM_DEFAULTS;
-    if (kdl__failed(ctx) ||
-        !kdl__read_options(ctx, "kdl_nn_layer_norm", &options, sizeof options, given))
-        return NULL;
-    kdl_module *module = kdl_module_new(ctx, KDL_CLASS_LAYER_NORM);
-    if (!module)
-        return NULL;
-    *(kdl__norm *)kdl_module_fields(module) =
-        (kdl__norm){ normalized_shape, options.eps, options.elementwise_affine };
-    kdl__add_empty_parameter(module, "weight", normalized_shape, options.dtype,
-                             options.elementwise_affine);
-    kdl__add_empty_parameter(module, "bias", normalized_shape, options.dtype,
-                             options.elementwise_affine && options.bias);
+    const kdl_layer_norm_options *norm = kdl_module_fields(module);
+    kdl__add_empty_parameter(module, "weight", norm->normalized_shape, norm->dtype,
+                             norm->elementwise_affine);
+    kdl__add_empty_parameter(module, "bias", norm->normalized_shape, norm->dtype,
+                             norm->elementwise_affine && norm->bias);
     kdl_reset_parameters(module);
-    return kdl__module_finish(module);
 }
 
-kdl_module *kdl_nn_rms_norm_with(kdl_context *ctx, kdl_shape normalized_shape,
-                                 const kdl_rms_norm_options *given)
+KDL__TABLE(layer_norm, kdl_layer_norm_options, KDL_LAYER_NORM_DEFAULTS, 1,
+           (.repr = "{normalized_shape}, eps={eps}, elementwise_affine={elementwise_affine}, "
+                    "bias={bias?}",
+            .expand = 1, .build = build_layer_norm),
+           KDL__ARGUMENT(kdl_layer_norm_options, normalized_shape),
+           KDL__ARGUMENT(kdl_layer_norm_options, eps),
+           KDL__ARGUMENT(kdl_layer_norm_options, elementwise_affine),
+           KDL__ARGUMENT(kdl_layer_norm_options, bias), KDL__FACTORY(kdl_layer_norm_options))
+KDL__LAYER(layer_norm, "LayerNorm", NULL, kdl_layer_norm_options, layer_norm_arguments,
+           .reset_parameters = reset_norm)
+
+static void build_rms_norm(kdl_module *module)
 {
-    kdl_rms_norm_options options = KDL_RMS_NORM_DEFAULTS;
-    if (kdl__failed(ctx) ||
-        !kdl__read_options(ctx, "kdl_nn_rms_norm", &options, sizeof options, given))
-        return NULL;
-    kdl_module *module = kdl_module_new(ctx, KDL_CLASS_RMS_NORM);
-    if (!module)
-        return NULL;
-    *(kdl__norm *)kdl_module_fields(module) =
-        (kdl__norm){ normalized_shape, options.eps, options.elementwise_affine };
-    kdl__add_empty_parameter(module, "weight", normalized_shape, options.dtype,
-                             options.elementwise_affine);
+    const kdl_rms_norm_options *norm = kdl_module_fields(module);
+    kdl__add_empty_parameter(module, "weight", norm->normalized_shape, norm->dtype,
+                             norm->elementwise_affine);
     kdl_reset_parameters(module);
-    return kdl__module_finish(module);
 }
+
+KDL__TABLE(rms_norm, kdl_rms_norm_options, KDL_RMS_NORM_DEFAULTS, 1,
+           (.repr = "{normalized_shape}, eps={eps}, elementwise_affine={elementwise_affine}",
+            .expand = 1, .build = build_rms_norm),
+           KDL__ARGUMENT(kdl_rms_norm_options, normalized_shape),
+           KDL__OPTIONAL_ARGUMENT(kdl_rms_norm_options, eps),
+           KDL__ARGUMENT(kdl_rms_norm_options, elementwise_affine),
+           KDL__FACTORY(kdl_rms_norm_options))
+KDL__LAYER(rms_norm, "RMSNorm", NULL, kdl_rms_norm_options, rms_norm_arguments,
+           .reset_parameters = reset_norm)

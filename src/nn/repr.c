@@ -2,22 +2,9 @@
 /* Printing a module as Python's print(module) does. */
 #include <string.h>
 
-#include "nn/module_impl.h"
+#include "nn/arguments.h"
 
 #define INDENT 2
-
-void kdl__text_tuple(kdl__text *text, int count, const int64_t *values)
-{
-    kdl__text_puts(text, "(");
-    for (int i = 0; i < count; i++)
-        kdl__text_printf(text, "%s%lld", i ? ", " : "", (long long)values[i]);
-    kdl__text_puts(text, count == 1 ? ",)" : ")");
-}
-
-const char *kdl__bool_name(bool value)
-{
-    return value ? "True" : "False";
-}
 
 static void new_line(kdl__text *text, size_t indent)
 {
@@ -40,6 +27,8 @@ static char *extra_repr(const kdl_module *module)
     for (const kdl_module_class *class = module->class; class; class = class->parent) {
         if (class->extra_repr)
             return class->extra_repr(module);
+        if (class->arguments)
+            return kdl__arguments_repr(module, class->arguments);
     }
     return kdl__strdup(module->ctx, "");
 }

@@ -25,11 +25,11 @@ MAX_DIMS = 16
 class Shape(ctypes.Structure):
     """kdl_shape, from a list of sizes."""
 
-    _fields_ = [("ndim", INT), ("sizes", LONG * MAX_DIMS)]
+    _fields_ = [("sizes", LONG * MAX_DIMS), ("ndim", INT)]
 
     @classmethod
     def from_param(cls, sizes):
-        return cls(len(sizes), (LONG * MAX_DIMS)(*sizes))
+        return cls((LONG * MAX_DIMS)(*sizes), len(sizes))
 
 
 class Options(ctypes.Structure):
@@ -76,20 +76,6 @@ class BufferOptions(ctypes.Structure):
     """kdl_buffer_options."""
 
     _fields_ = [("nbytes", SIZE), ("persistent", BOOL)]
-
-
-class LinearOptions(ctypes.Structure):
-    """kdl_linear_options."""
-
-    _fields_ = [("nbytes", SIZE), ("bias", BOOL), ("dtype", INT)]
-
-
-class EmbeddingOptions(ctypes.Structure):
-    """kdl_embedding_options."""
-
-    _fields_ = [("nbytes", SIZE), ("padding_idx", LONG), ("max_norm", DOUBLE),
-                ("norm_type", DOUBLE), ("scale_grad_by_freq", BOOL), ("sparse", BOOL),
-                ("dtype", INT)]
 
 
 class ModelOptions(ctypes.Structure):
@@ -210,7 +196,6 @@ FUNCTIONS = {
     "kdl_generator_clone": (NewGenerator, POINTER),
     "kdl_generator_retain": (POINTER, POINTER),
     "kdl_generator_release": (None, POINTER),
-    "kdl_generator_retain": (POINTER, POINTER),
     "kdl_default_generator": (POINTER, POINTER),
     "kdl_generator_manual_seed": (Status, POINTER, ctypes.c_uint64),
     "kdl_generator_initial_seed": (ctypes.c_uint64, POINTER),
@@ -258,10 +243,9 @@ FUNCTIONS = {
     "kdl_add_module": (Status, POINTER, TEXT, POINTER),
     "kdl_append": (Status, POINTER, POINTER),
     "kdl_apply": (Status, POINTER, APPLY_FUNCTION, POINTER),
-    "kdl_nn_sequential_new": (NewModule, POINTER),
-    "kdl_nn_module_list_new": (NewModule, POINTER),
-    "kdl_nn_linear_with": (NewModule, POINTER, LONG, LONG, ctypes.POINTER(LinearOptions)),
-    "kdl_nn_embedding_with": (NewModule, POINTER, LONG, LONG, ctypes.POINTER(EmbeddingOptions)),
+    "kdl_nn_from_text": (NewModule, POINTER, TEXT),
+    "kdl_nn_class": (POINTER, TEXT),
+    "kdl_nn_class_at": (ctypes.POINTER(TEXT), SIZE),
     "kdl_module_to_string": (OwnedText, POINTER),
     "kdl_module_numel": (LONG, POINTER),
     "kdl_named_parameters_with": (Iterator, POINTER, ITERATION),
@@ -369,9 +353,9 @@ class Context:
         self.call(f"kdl_{what}_parse", self, name.encode(), ctypes.byref(value))
         return value.value
 
-    def default_generator(self):
-        pointer = self.library.kdl_default_generator(self.pointer)
-        return Generator(self, self.library.kdl_generator_retain(pointer))
+    def nn(self, call):
+        """The module that a constructor's call in Python makes, e.g. nn("Linear(2, 3)")."""
+        return self.call("kdl_nn_from_text", self, call.encode())
 
     def model(self, config, dtype=None, head=None):
         """kdl_model_from_config() of a config.json's text."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers have PyTorch's values; trees of modules are walked, counted and printed as PyTorch does."""
 import ctypes
-import math
 import random
 
 import pytest
@@ -9,7 +8,7 @@ import torch
 from torch import nn
 
 import kindling
-from kindling import Context, EmbeddingOptions, LinearOptions
+from kindling import Context
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 SEEDS = (0, 2**32 - 1, 2**32 + 5, -1, 42)
@@ -21,12 +20,13 @@ def context(prototyped_library):
     return Context(prototyped_library)
 
 
-def compare(context, make_ours, make_theirs, seed):
+def compare(context, call, seed):
+    """Compares what a constructor's call makes."""
     torch.manual_seed(seed)
-    theirs = make_theirs()
+    theirs = eval("nn." + call)  # pylint: disable=eval-used
     generator = context.default_generator()
     generator.manual_seed(seed % 2**64)
-    ours = make_ours()
+    ours = context.nn(call)
     assert generator.state() == torch.get_rng_state().numpy().tobytes()
     state = ours.iterate("state_dict")
     assert [name for name, _ in state] == list(theirs.state_dict())
@@ -42,14 +42,10 @@ def compare(context, make_ours, make_theirs, seed):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_linear(context, dtype):
     for bias in (True, False):
-        options = LinearOptions(ctypes.sizeof(LinearOptions), bias, kindling.DTYPES.index(dtype))
         for inputs in SIZES:
             for outputs in SIZES:
-                seed = SEEDS[(inputs + outputs) % len(SEEDS)]
-                compare(context,
-                        lambda: context.call("kdl_nn_linear_with", context, inputs, outputs,
-                                             options),
-                        lambda: nn.Linear(inputs, outputs, bias=bias, dtype=dtype), seed)
+                call = f"Linear({inputs}, {outputs}, {bias}, dtype={dtype})"
+                compare(context, call, SEEDS[(inputs + outputs) % len(SEEDS)])
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -59,14 +55,8 @@ def test_embedding(context, dtype):
             for padding in (None, 0, count - 1, -1, -count):
                 if padding is not None and count == 0:
                     continue
-                options = EmbeddingOptions(ctypes.sizeof(EmbeddingOptions),
-                                           -2**63 if padding is None else padding, math.nan, 2.0,
-                                           False, False, kindling.DTYPES.index(dtype))
-                compare(context,
-                        lambda: context.call("kdl_nn_embedding_with", context, count, width,
-                                             options),
-                        lambda: nn.Embedding(count, width, padding_idx=padding, dtype=dtype),
-                        SEEDS[(count + width) % len(SEEDS)])
+                call = f"Embedding({count}, {width}, {padding}, dtype={dtype})"
+                compare(context, call, SEEDS[(count + width) % len(SEEDS)])
 
 
 class Pair:
@@ -74,8 +64,7 @@ class Pair:
 
     def __init__(self, context, kind):
         self.context = context
-        constructor = "kdl_nn_module_list_new" if kind is nn.ModuleList else "kdl_nn_sequential_new"
-        self.ours = context.call(constructor, context)
+        self.ours = context.nn(f"{kind.__name__}()")
         self.theirs = kind()
 
     def add(self, name, child):

@@ -234,7 +234,7 @@ static void test_errors(void **state)
     assert_error(ctx, KDL_ERROR_VALUE,
                  "dropout probability has to be between 0 and 1, but got -1e-07");
     assert_null(kdl_nn_gelu(ctx, .approximate = "erf"));
-    assert_error(ctx, KDL_ERROR_VALUE, "approximate argument must be either none or tanh.");
+    assert_error(ctx, KDL_ERROR_RUNTIME, "approximate argument must be either none or tanh.");
     assert_null(kdl_nn_linear(ctx, -1, 3));
     assert_error(ctx, KDL_ERROR_RUNTIME,
                  "Trying to create tensor with negative dimension -1: [3, -1]");
@@ -243,18 +243,20 @@ static void test_errors(void **state)
     kdl_error_clear(ctx);
 
     kdl_linear_options older = KDL_LINEAR_DEFAULTS;
-    older.nbytes = sizeof older.nbytes;
+    older.nbytes = offsetof(kdl_linear_options, bias);
     older.bias = false; /* behind the end of this caller's struct */
-    kdl_module *linear = kdl_nn_linear_with(ctx, 2, 2, &older);
+    kdl_module *linear = kdl_nn_new(ctx, KDL_CLASS_LINEAR, &older);
     assert_non_null(kdl_parameter(linear, "bias"));
     kdl_module_release(linear);
     older.nbytes = sizeof older + 1;
-    assert_null(kdl_nn_linear_with(ctx, 2, 2, &older));
+    assert_null(kdl_nn_new(ctx, KDL_CLASS_LINEAR, &older));
     assert_error(ctx, KDL_ERROR_TYPE,
                  "the options' size is wrong: are they of another version of the library?");
-    linear = kdl_nn_linear_with(ctx, 2, 2, NULL);
-    assert_non_null(linear);
-    kdl_module_release(linear);
+    assert_null(kdl_nn_new(ctx, KDL_CLASS_LINEAR, NULL));
+    assert_error(ctx, KDL_ERROR_TYPE, "Linear() misses its required arguments");
+    assert_null(kdl_nn_new(ctx, KDL_CLASS_MODULE, NULL));
+    assert_error(ctx, KDL_ERROR_TYPE,
+                 "Module has no arguments: construct it with kdl_module_new()");
 
     char warning[100] = "";
     kdl_set_warning_callback(ctx, keep_warning, warning);
