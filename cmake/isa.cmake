@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Kernels for one instruction set: which folders are compiled here, and with which flags.
 #
-# A folder's files share its flags; a file whose name contains one of the words below gets that
+# A folder's files share its flags; a file whose name contains one of the folder's words gets that
 # word's flags too (jump_vpclmulqdq.c, round_bf16.c). KDL__HAVE_<FOLDER> tells the dispatch that
 # the folder was compiled; whether the processor has the instructions is looked up at run time.
 
@@ -9,11 +9,13 @@ set(kindling_isa_avx2 -mavx2 -mfma -mf16c -mpclmul)
 set(kindling_isa_avx512 ${kindling_isa_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
 set(kindling_isa_neon "")
 
-set(kindling_isa_words bf16 vbmi gfni vpclmulqdq)
+set(kindling_isa_words_avx512 bf16 vbmi gfni vpclmulqdq)
+set(kindling_isa_words_neon pmull)
 set(kindling_isa_word_bf16 -mavx512bf16)
 set(kindling_isa_word_vbmi -mavx512vbmi)
 set(kindling_isa_word_gfni -mgfni)
 set(kindling_isa_word_vpclmulqdq -mvpclmulqdq)
+set(kindling_isa_word_pmull -march=armv8-a+crypto)
 
 function(kindling_add_isa_sources target)
     if(KINDLING_REF_ONLY)
@@ -32,8 +34,8 @@ function(kindling_add_isa_sources target)
         foreach(source IN LISTS sources)
             set(flags ${kindling_isa_${folder}})
             get_filename_component(name "${source}" NAME_WE)
-            foreach(word IN LISTS kindling_isa_words)
-                if(folder STREQUAL "avx512" AND name MATCHES "(^|_)${word}(_|$)")
+            foreach(word IN LISTS kindling_isa_words_${folder})
+                if(name MATCHES "(^|_)${word}(_|$)")
                     list(APPEND flags ${kindling_isa_word_${word}})
                 endif()
             endforeach()

@@ -127,8 +127,8 @@ KDL_API kdl_status kdl_set_num_threads(kdl_context *ctx, int threads);
 
 /**
  * The instruction set whose kernels the context computes with (a static string): "ref" is plain C,
- * for any processor; "avx2", "avx512", "avx512icl" and "neon" are faster. All give the same bits. (Compare
- * torch.backends.cpu.get_cpu_capability().)
+ * for any processor; "avx2", "avx512" and "avx512icl", or "neon" and "neon-pmull", are faster. All
+ * give the same bits. (Compare torch.backends.cpu.get_cpu_capability().)
  */
 KDL_API const char *kdl_get_cpu(const kdl_context *ctx);
 

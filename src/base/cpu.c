@@ -18,6 +18,7 @@ enum {
     HAS_GFNI = 512,
     HAS_VPCLMULQDQ = 1024,
     HAS_NEON = 2048,
+    HAS_PMULL = 4096,
     NOT_BUILT = 1 << 30 /* which no machine has */
 };
 
@@ -38,6 +39,7 @@ enum {
 #else
 #define NEEDS_NEON NOT_BUILT
 #endif
+#define NEEDS_NEON_PMULL (NEEDS_NEON | HAS_PMULL)
 
 /* From the portable one to the best. */
 static const struct {
@@ -49,6 +51,7 @@ static const struct {
     [KDL__CPU_AVX512] = { "avx512", NEEDS_AVX512 },
     [KDL__CPU_AVX512ICL] = { "avx512icl", NEEDS_AVX512ICL },
     [KDL__CPU_NEON] = { "neon", NEEDS_NEON },
+    [KDL__CPU_NEON_PMULL] = { "neon-pmull", NEEDS_NEON_PMULL },
 };
 
 #if defined(__x86_64__)
@@ -89,9 +92,13 @@ static unsigned find_features(void)
     return found;
 }
 #elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+/* NEON is there on every AArch64 processor that runs Linux. */
 static unsigned find_features(void)
 {
-    return HAS_NEON; /* every AArch64 processor that runs Linux */
+    return getauxval(AT_HWCAP) & HWCAP_PMULL ? HAS_NEON | HAS_PMULL : HAS_NEON;
 }
 #else
 static unsigned find_features(void)

@@ -11,6 +11,7 @@ typedef enum kdl__cpu {
     KDL__CPU_AVX512,
     KDL__CPU_AVX512ICL, /* as in Ice Lake and Zen 4: also VBMI, GFNI and VPCLMULQDQ */
     KDL__CPU_NEON,
+    KDL__CPU_NEON_PMULL, /* also PMULL on 64-bit words */
     KDL__CPU_COUNT
 } kdl__cpu;
 

@@ -14,6 +14,7 @@ static const kdl__kernels *const tables[KDL__CPU_COUNT] = {
 #endif
 #ifdef KDL__HAVE_NEON
     [KDL__CPU_NEON] = &kdl__kernels_neon,
+    [KDL__CPU_NEON_PMULL] = &kdl__kernels_neon_pmull,
 #endif
 };
 

@@ -40,7 +40,7 @@ typedef struct kdl__jump_element {
  * the last one. Destinations need only their element's alignment; n == 0 is allowed.
  */
 typedef struct kdl__kernels {
-    const char *name; /* "ref", "avx2", "avx512", "avx512icl", "neon" */
+    const char *name; /* "ref", "avx2", "avx512", "avx512icl", "neon", "neon-pmull" */
 
     /* Replaces the block by the next one and sets next to 0. */
     void (*regenerate)(kdl__mt *mt);
@@ -93,6 +93,7 @@ extern const kdl__kernels kdl__kernels_avx2;
 extern const kdl__kernels kdl__kernels_avx512;
 extern const kdl__kernels kdl__kernels_avx512icl;
 extern const kdl__kernels kdl__kernels_neon;
+extern const kdl__kernels kdl__kernels_neon_pmull;
 
 /* The table that the context chose (kdl_set_cpu). */
 const kdl__kernels *kdl__kernels_of(const kdl_context *ctx);

@@ -28,6 +28,17 @@ static const struct {
     { "normal_f16", 2, 16 },  { "normal_bf16", 2, 16 }, { "normal_f64", 8, 16 },
 };
 
+/* The next table after *index with fills of its own, which differ all or not; NULL at the end. */
+static inline const kdl__kernels *next_fills(size_t *index)
+{
+    const kdl__kernels *table, *before;
+    do {
+        before = *index > 0 ? kdl__kernels_at(*index - 1) : NULL;
+        table = kdl__kernels_at((*index)++);
+    } while (table && before && table->draws == before->draws);
+    return table;
+}
+
 static inline void run_fill_case(const kdl__kernels *kernels, fill_case fill, kdl__mt *mt, double a,
                                  double b, void *out, size_t n)
 {

@@ -62,7 +62,7 @@ static void check_uniforms(double from, double to)
         for (fill_case fill = FILL_UNIFORM_F32; fill <= FILL_UNIFORM_BF16; fill++) {
             kdl__mt mt = start;
             run_fill_case(&kdl__kernels_ref, fill, &mt, from, to, expected, N);
-            for (size_t i = 1; (kernels = kdl__kernels_at(i)); i++)
+            for (size_t i = 1; (kernels = next_fills(&i));)
                 compare(kernels, fill, &start, from, to, expected);
         }
     }
@@ -87,7 +87,7 @@ static void compare_normals(const kdl__mt *start)
         expected_f16[i] = kdl__f32_to_f16(expected[i]);
         expected_bf16[i] = kdl__f32_to_bf16(expected[i]);
     }
-    for (size_t i = 1; (kernels = kdl__kernels_at(i)); i++) {
+    for (size_t i = 1; (kernels = next_fills(&i));) {
         compare(kernels, FILL_NORMAL_F32, start, 0, 1, expected);
         compare(kernels, FILL_NORMAL_F16, start, 0, 1, expected_f16);
         compare(kernels, FILL_NORMAL_BF16, start, 0, 1, expected_bf16);

@@ -40,7 +40,7 @@ static void check(fill_case fill, uint32_t next, double a, double b, size_t n, s
     after_ref = start;
     run_fill_case(&kdl__kernels_ref, fill, &after_ref, a, b, expected + offset, n);
     const kdl__kernels *kernels;
-    for (size_t table = 1; (kernels = kdl__kernels_at(table)); table++) {
+    for (size_t table = 1; (kernels = next_fills(&table));) {
         memset(actual, 0xa5, nbytes);
         after = start;
         run_fill_case(kernels, fill, &after, a, b, actual + offset, n);
@@ -146,7 +146,7 @@ static void test_zero_draws(void **state)
             after = start;
             run_fill_case(&kdl__kernels_ref, fill, &after, means[i / 3], stds[i % 3], zeros, 64);
             const kdl__kernels *kernels;
-            for (size_t table = 1; (kernels = kdl__kernels_at(table)); table++) {
+            for (size_t table = 1; (kernels = next_fills(&table));) {
                 after = start;
                 run_fill_case(kernels, fill, &after, means[i / 3], stds[i % 3], others, 64);
                 assert_memory_equal(others, zeros, 64 * fill_cases[fill].nbytes);

@@ -41,7 +41,7 @@ static void test_short_distances(void **state)
     const kdl__kernels *kernels;
     uint32_t *words = sequence(42, 4000);
     for (size_t i = 0; (kernels = next_jump(&i));)
-        for (size_t steps = 0; steps <= 2000; steps++)
+        for (size_t steps = 0; steps <= 2000; steps += CASE_STEP(7))
             assert_jump_is_stepping(kernels, words, steps % 2 ? 0 : 313, steps);
     free(words);
 }
@@ -127,7 +127,7 @@ static void test_skip_is_drawing(void **state)
     for (size_t i = 0; (kernels = next_jump(&i));) {
         const kdl__kernels jumping = jumping_from(kernels, 0);
         const kdl__kernels stepping = jumping_from(kernels, UINT64_MAX);
-        for (size_t o = 0; o < sizeof origins / sizeof origins[0]; o++) {
+        for (size_t o = 0; o < sizeof origins / sizeof origins[0]; o += CASE_STEP(2)) {
             kdl__mt start, drawn;
             kdl__mt_seed(&start, 99);
             start.next = origins[o];
