@@ -148,12 +148,27 @@ static kdl_status orthogonal_range(const kdl__op *op, const void *whole, kdl__wo
     return KDL_OK;
 }
 
+static kdl_status orthogonal_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    if (op->region.ndim < 2)
+        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE,
+                            "Only tensors with 2 or more dimensions are supported");
+    if (op->dtype != KDL_F32 && op->dtype != KDL_F64)
+        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                            "\"geqrf_cpu\" not implemented for '%s'",
+                            kdl_dtype_scalar_name(op->dtype));
+    bool serial = normals_of(op).distribution == KDL__NORMAL_SERIAL;
+    op->class = serial ? &kdl__op_orthogonal_serial : &kdl__op_orthogonal;
+    return KDL_OK;
+}
+
 const kdl__op_class kdl__op_orthogonal = {
     .name = "orthogonal",
     .number_names = { "gain" },
     .draws = orthogonal_draws,
     .prepare = orthogonal_prepare,
     .range = orthogonal_range,
+    .check = orthogonal_check,
 };
 
 const kdl__op_class kdl__op_orthogonal_serial = {
@@ -163,23 +178,25 @@ const kdl__op_class kdl__op_orthogonal_serial = {
     .leaves_spare = orthogonal_leaves_spare,
     .prepare = orthogonal_prepare,
     .range = orthogonal_range,
+    .check = orthogonal_check,
 };
 
 /* ---- orthogonal_ ------------------------------------------------------------------------- */
 
-/* PyTorch finds out about a dtype and a view only after it has drawn. */
-static kdl_status fail_late(kdl_tensor *tensor, bool has_qr, kdl_generator *generator,
-                            const char *place)
+/* PyTorch finds out about dtypes, views and overlaps only after it has drawn. */
+static kdl_status draw_in_vain(kdl_tensor *tensor, kdl_generator *generator, const char *place)
 {
-    kdl_context *ctx = tensor->ctx;
-    kdl_dtype dtype = kdl_tensor_dtype(tensor);
-    kdl_tensor *drawn = kdl_empty(ctx, KDL_SHAPE(tensor->numel), .dtype = dtype);
+    kdl_tensor *drawn =
+        kdl_empty(tensor->ctx, KDL_SHAPE(tensor->numel), .dtype = kdl_tensor_dtype(tensor));
     kdl__fill_normal(drawn, 0, 1, generator, place);
     kdl_tensor_release(drawn);
-    if (!kdl__failed(ctx) && !has_qr)
-        kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                     "\"geqrf_cpu\" not implemented for '%s'", kdl_dtype_scalar_name(dtype));
-    return ctx->status;
+    return tensor->ctx->status;
+}
+
+static bool is_matrix(const kdl_tensor *tensor)
+{
+    int64_t strides[2], sizes[] = { tensor->dims[0], tensor->numel / tensor->dims[0] };
+    return kdl__view_strides(tensor, 2, sizes, strides);
 }
 
 kdl_status kdl_init_orthogonal_with_(kdl_tensor *tensor, const kdl_init_gain_options *options)
@@ -191,25 +208,19 @@ kdl_status kdl_init_orthogonal_with_(kdl_tensor *tensor, const kdl_init_gain_opt
     kdl_context *ctx = tensor->ctx;
     if (!options)
         options = &defaults;
-    if (tensor->ndim < 2)
-        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE,
-                            "Only tensors with 2 or more dimensions are supported");
-    if (tensor->numel == 0)
-        return KDL_OK;
     kdl_generator *generator = kdl__generator_or_default(ctx, options->generator);
-    if (!generator)
+    if (!generator || (tensor->ndim >= 2 && tensor->numel == 0))
         return ctx->status;
-    kdl_dtype dtype = kdl_tensor_dtype(tensor);
-    bool has_qr = dtype == KDL_F32 || dtype == KDL_F64;
-    int64_t rows = tensor->dims[0], strides[2], sizes[] = { rows, tensor->numel / rows };
-    bool has_view = kdl__view_strides(tensor, 2, sizes, strides);
-    if ((!has_qr || !has_view || kdl__tensor_overlaps(tensor)) &&
-        fail_late(tensor, has_qr, generator, place))
+    kdl__op op = { .number = { options->gain }, .dtype = kdl_tensor_dtype(tensor) };
+    kdl__region_of(tensor, &op.region);
+    bool has_qr = op.dtype == KDL_F32 || op.dtype == KDL_F64;
+    bool fits = tensor->ndim >= 2 && is_matrix(tensor);
+    if (tensor->ndim >= 2 && (!has_qr || !fits || kdl__tensor_overlaps(tensor)) &&
+        draw_in_vain(tensor, generator, place))
         return ctx->status;
-    if (!has_view)
+    if (orthogonal_check(&op, ctx, place))
+        return ctx->status;
+    if (!fits)
         return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "%s", KDL__NO_VIEW);
-    bool serial = tensor->numel < 16;
-    kdl__op op = { .class = serial ? &kdl__op_orthogonal_serial : &kdl__op_orthogonal,
-                   .number = { options->gain } };
     return kdl__op_apply(tensor, &op, generator, place);
 }

@@ -34,10 +34,30 @@ static kdl_status dirac_range(const kdl__op *op, const void *whole, kdl__worker 
     return KDL_OK;
 }
 
+static kdl_status dirac_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    int64_t groups = op->integer[0];
+    const int64_t *sizes = op->region.sizes;
+    if (op->region.ndim < 3 || op->region.ndim > 5)
+        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE,
+                            "Only tensors with 3, 4, or 5 dimensions are supported");
+    if (groups == 0)
+        return kdl__fail_at(ctx, place, KDL_ERROR_ZERO_DIVISION, "integer modulo by zero");
+    if (sizes[0] % groups != 0)
+        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "dim 0 must be divisible by groups");
+    bool any = groups > 0 && sizes[0] > 0 && sizes[1] > 0;
+    for (int d = 2; d < op->region.ndim && any; d++)
+        if (sizes[d] == 0)
+            return kdl__fail_at(ctx, place, KDL_ERROR_INDEX,
+                                "index 0 is out of bounds for dimension %d with size 0", d);
+    return KDL_OK;
+}
+
 const kdl__op_class kdl__op_dirac = {
     .name = "dirac",
     .integer_names = { "groups" },
     .range = dirac_range,
+    .check = dirac_check,
 };
 
 kdl_status kdl_init_dirac_with_(kdl_tensor *tensor, const kdl_init_dirac_options *options)
@@ -46,21 +66,11 @@ kdl_status kdl_init_dirac_with_(kdl_tensor *tensor, const kdl_init_dirac_options
     static const char place[] = "kdl_init_dirac_";
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
-    kdl_context *ctx = tensor->ctx;
-    int64_t groups = (options ? options : &defaults)->groups;
-    if (tensor->ndim < 3 || tensor->ndim > 5)
-        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE,
-                            "Only tensors with 3, 4, or 5 dimensions are supported");
-    if (groups == 0)
-        return kdl__fail_at(ctx, place, KDL_ERROR_ZERO_DIVISION, "integer modulo by zero");
-    if (tensor->dims[0] % groups != 0)
-        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "dim 0 must be divisible by groups");
-    bool any = groups > 0 && tensor->dims[0] > 0 && tensor->dims[1] > 0;
-    for (int d = 2; d < tensor->ndim && any; d++)
-        if (tensor->dims[d] == 0)
-            return kdl__fail_at(ctx, place, KDL_ERROR_INDEX,
-                                "index 0 is out of bounds for dimension %d with size 0", d);
-    kdl__op op = { .class = &kdl__op_dirac, .integer = { groups } };
+    kdl__op op = { .class = &kdl__op_dirac,
+                   .integer = { (options ? options : &defaults)->groups } };
+    kdl__region_of(tensor, &op.region);
+    if (dirac_check(&op, tensor->ctx, place))
+        return tensor->ctx->status;
     return kdl__op_apply(tensor, &op, NULL, place);
 }
 
@@ -110,6 +120,18 @@ static kdl_status sparse_range(const kdl__op *op, const void *whole, kdl__worker
     return KDL_OK;
 }
 
+static kdl_status sparse_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    int64_t zeros = op->integer[0];
+    if (op->region.ndim != 2)
+        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE,
+                            "Only tensors with 2 dimensions are supported");
+    if (zeros < 0 || zeros > op->region.sizes[0])
+        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "%lld zeros in a column of %lld rows",
+                            (long long)zeros, (long long)op->region.sizes[0]);
+    return KDL_OK;
+}
+
 const kdl__op_class kdl__op_sparse = {
     .name = "sparse",
     .flags = KDL__OP_READS,
@@ -117,6 +139,7 @@ const kdl__op_class kdl__op_sparse = {
     .draws = sparse_draws,
     .prepare = sparse_prepare,
     .range = sparse_range,
+    .check = sparse_check,
 };
 
 /* How many of the rows a slice [:count] takes, as Python counts. */

@@ -160,6 +160,12 @@ static bool redraw(const kdl__rounds *rounds, const kdl__fill *fill, uint64_t dr
     return found;
 }
 
+/*
+ * Where PyTorch would go on for ever: more than 30 % of the normal lies within the bounds, but none
+ * of the dtype's numbers near the mean does. (For any other element 0.7^10000 is never.)
+ */
+enum { MOST_ROUNDS = 10000 };
+
 static kdl_status redraw_chunk(const kdl__rounds *rounds, kdl__cursor *cursor, uint64_t first,
                                uint64_t count, void *values, uint64_t *taken)
 {
@@ -170,7 +176,8 @@ static kdl_status redraw_chunk(const kdl__rounds *rounds, kdl__cursor *cursor, u
     kdl__fill_range(&fill, stream, at.draw, cursor, first, count, values);
     *taken = 0;
     do {
-        (*taken)++;
+        if (++*taken > MOST_ROUNDS)
+            return KDL_ERROR_VALUE;
         go_behind(&at, &fill, stream, cursor);
         fill = fill_at(op, &at, false);
     } while (redraw(rounds, &fill, at.draw, cursor, first, count, values));
@@ -211,6 +218,13 @@ static kdl_status trunc_normal_prepare(const kdl__op *op, kdl__worker *worker,
     return KDL_OK;
 }
 
+/* What is left is known only when the draws are; see kdl__prepared. */
+static bool leaves_unknown(const kdl__op *op, uint64_t *offset)
+{
+    (void)op, (void)offset;
+    return false;
+}
+
 const kdl__op_class kdl__op_trunc_normal = {
     .name = "trunc_normal",
     .flags = KDL__OP_STREAM_ORDER,
@@ -218,14 +232,8 @@ const kdl__op_class kdl__op_trunc_normal = {
     .draws = kdl__rounds_draws,
     .prepare = trunc_normal_prepare,
     .range = kdl__rounds_range,
+    .check = kdl__trunc_normal_check,
 };
-
-/* What is left is known only when the draws are; see kdl__prepared. */
-static bool leaves_unknown(const kdl__op *op, uint64_t *offset)
-{
-    (void)op, (void)offset;
-    return false;
-}
 
 const kdl__op_class kdl__op_trunc_normal_serial = {
     .name = "trunc_normal_serial",
@@ -235,9 +243,10 @@ const kdl__op_class kdl__op_trunc_normal_serial = {
     .leaves_spare = leaves_unknown,
     .prepare = trunc_normal_prepare,
     .range = kdl__rounds_range,
+    .check = kdl__trunc_normal_check,
 };
 
-/* ---- trunc_normal_ ----------------------------------------------------------------------- */
+/* ---- which way to go --------------------------------------------------------------------- */
 
 static double normal_cdf(double x)
 {
@@ -259,65 +268,58 @@ static bool never_outside(const kdl__fill *fill, double lowest, double highest)
 }
 
 /* new_tensor(bound) of an integer dtype; the draw that follows refuses the dtype itself. */
-static kdl_status check_bound(const kdl_tensor *tensor, double bound, const char *place)
+static kdl_status check_bound(kdl_context *ctx, kdl_dtype dtype, double bound, const char *place)
 {
-    kdl_dtype dtype = kdl_tensor_dtype(tensor);
     double lowest = dtype == KDL_I64 ? -0x1p63 : dtype == KDL_I32 ? INT32_MIN : 0;
     double end = dtype == KDL_I64 ? 0x1p63 : dtype == KDL_I32 ? 0x1p31 : 0x1p8;
     if (kdl_dtype_is_floating_point(dtype) || dtype == KDL_BOOL || (bound >= lowest && bound < end))
         return KDL_OK;
-    return kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+    return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
                         "value cannot be converted to type %s without overflow",
                         kdl_dtype_name(dtype));
 }
 
-/* More than 30 % of the normal lies within. */
-static kdl_status by_redrawing(kdl_tensor *tensor, const kdl_init_trunc_normal_options *options,
-                               kdl_generator *generator, const char *place)
+/* More than 30 % of the normal lies within: redraws, or one draw where none can be needed. */
+static kdl_status choose_redraws(kdl__op *op, kdl_context *ctx, const char *place)
 {
-    kdl_dtype dtype = kdl_tensor_dtype(tensor);
-    bool contiguous = kdl_tensor_is_contiguous(tensor);
-    kdl__fill fill =
-        kdl__normal_of(dtype, (uint64_t)tensor->numel, contiguous, options->mean, options->std);
-    if (check_bound(tensor, options->a, place) || check_bound(tensor, options->b, place) ||
-        kdl__fill_check(tensor->ctx, place, &fill))
-        return tensor->ctx->status;
-    if (tensor->numel == 0 ||
-        never_outside(&fill, in_dtype(dtype, options->a), in_dtype(dtype, options->b)))
-        return kdl__fill_normal(tensor, options->mean, options->std, generator, place);
-    kdl__op op = {
-        .number = { options->mean, options->std, options->a, options->b },
-        .dtype = dtype,
-    };
-    kdl__region_of(tensor, &op.region);
-    kdl__fill later = fill_at(&op, &(spot){ 0 }, false);
-    bool serial =
-        fill.distribution == KDL__NORMAL_SERIAL || later.distribution == KDL__NORMAL_SERIAL;
-    op.class = serial ? &kdl__op_trunc_normal_serial : &kdl__op_trunc_normal;
-    return kdl__op_apply(tensor, &op, generator, place);
+    double a = op->number[2], b = op->number[3];
+    kdl__fill fill = fill_at(op, &(spot){ 0 }, true), later = fill_at(op, &(spot){ 0 }, false);
+    if (check_bound(ctx, op->dtype, a, place) || check_bound(ctx, op->dtype, b, place) ||
+        kdl__fill_check(ctx, place, &fill))
+        return ctx->status;
+    if (fill.numel == 0 || never_outside(&fill, in_dtype(op->dtype, a), in_dtype(op->dtype, b)))
+        op->class = &kdl__op_fills[fill.distribution];
+    else if (fill.distribution == KDL__NORMAL && later.distribution == KDL__NORMAL)
+        op->class = &kdl__op_trunc_normal;
+    else
+        op->class = &kdl__op_trunc_normal_serial;
+    return KDL_OK;
 }
 
 /* Less: uniform candidates, rejected by the density. */
-static kdl_status by_rejection(kdl_tensor *tensor, const kdl_init_trunc_normal_options *options,
-                               kdl_generator *generator, const char *place)
+static kdl_status choose_rejection(kdl__op *op, kdl_context *ctx, const char *place)
 {
-    double mean = options->mean, a = options->a, b = options->b, square;
+    double mean = op->number[0], std = op->number[1], a = op->number[2], b = op->number[3], square;
     kdl__fill fill = {
         .distribution = KDL__UNIFORM,
-        .dtype = kdl_tensor_dtype(tensor),
-        .numel = (uint64_t)tensor->numel,
+        .dtype = op->dtype,
+        .numel = (uint64_t)op->region.numel,
         .a = a,
         .b = b,
     };
-    double distance = (kdl__trunc_mode(mean, a, b) - mean) / options->std;
-    if (!kdl__python_square(tensor->ctx, place, distance, &square) ||
-        kdl__fill_check(tensor->ctx, place, &fill))
-        return tensor->ctx->status;
-    kdl__op op = {
-        .class = &kdl__op_trunc_normal_rejection,
-        .number = { mean, options->std, a, b },
-    };
-    return kdl__op_apply(tensor, &op, generator, place);
+    op->class = &kdl__op_trunc_normal_rejection;
+    if (kdl__python_square(ctx, place, (kdl__trunc_mode(mean, a, b) - mean) / std, &square))
+        kdl__fill_check(ctx, place, &fill);
+    return ctx->status;
+}
+
+kdl_status kdl__trunc_normal_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    double mean = op->number[0], std = op->number[1], a = op->number[2], b = op->number[3];
+    if (std == 0)
+        return kdl__fail_zero_division(ctx, place);
+    double p = normal_cdf((b - mean) / std) - normal_cdf((a - mean) / std);
+    return (p > 0.3 ? choose_redraws : choose_rejection)(op, ctx, place);
 }
 
 kdl_status kdl_init_trunc_normal_with_(kdl_tensor *tensor,
@@ -329,15 +331,17 @@ kdl_status kdl_init_trunc_normal_with_(kdl_tensor *tensor,
         return kdl__refusal(tensor);
     if (!options)
         options = &defaults;
+    kdl_context *ctx = tensor->ctx;
     double mean = options->mean, std = options->std, a = options->a, b = options->b;
-    if (mean < a - 2 * std || mean > b + 2 * std)
-        kdl__warn(tensor->ctx, "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
-                               "The distribution of values may be incorrect.");
-    if (std == 0)
-        return kdl__fail_zero_division(tensor->ctx, place);
-    kdl_generator *generator = kdl__generator_or_default(tensor->ctx, options->generator);
+    kdl_generator *generator = kdl__generator_or_default(ctx, options->generator);
     if (!generator)
-        return tensor->ctx->status;
-    double p = normal_cdf((b - mean) / std) - normal_cdf((a - mean) / std);
-    return (p > 0.3 ? by_redrawing : by_rejection)(tensor, options, generator, place);
+        return ctx->status;
+    if (mean < a - 2 * std || mean > b + 2 * std)
+        kdl__warn(ctx, "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The "
+                       "distribution of values may be incorrect.");
+    kdl__op op = { .number = { mean, std, a, b }, .dtype = kdl_tensor_dtype(tensor) };
+    kdl__region_of(tensor, &op.region);
+    if (kdl__trunc_normal_check(&op, ctx, place))
+        return ctx->status;
+    return kdl__op_apply(tensor, &op, generator, place);
 }

@@ -30,6 +30,9 @@ kdl_status kdl__rounds_run(kdl__rounds *rounds, kdl__worker *worker);
 kdl_status kdl__rounds_range(const kdl__op *op, const void *whole, kdl__worker *worker,
                              uint64_t first, uint64_t count, void *values);
 
+/* The check() of both: which way to go, and what PyTorch refuses on either. */
+kdl_status kdl__trunc_normal_check(kdl__op *op, kdl_context *ctx, const char *place);
+
 /* Where the density is highest within [a, b]: Python's max(a, min(mean, b)). */
 static inline double kdl__trunc_mode(double mean, double a, double b)
 {

@@ -158,4 +158,5 @@ const kdl__op_class kdl__op_trunc_normal_rejection = {
     .draws = kdl__rounds_draws,
     .prepare = rejection_prepare,
     .range = kdl__rounds_range,
+    .check = kdl__trunc_normal_check,
 };

@@ -188,12 +188,12 @@ static void init_weights(const kdl__pretrained *base, kdl_module *module)
 {
     const gpt2_pretrained *self = (const gpt2_pretrained *)base;
     if (kdl_isinstance(module, &kdl__class_conv1d)) {
-        kdl_normal_(kdl_parameter(module, "weight"), 0, self->initializer_range);
-        kdl_zero_(kdl_parameter(module, "bias"));
+        kdl_init_normal_(kdl_parameter(module, "weight"), .std = self->initializer_range);
+        kdl_init_zeros_(kdl_parameter(module, "bias"));
     }
     if (kdl_isinstance(module, &attention_class) || kdl_isinstance(module, &mlp_class))
-        kdl_normal_(kdl_parameter(module, "c_proj.weight"), 0,
-                    self->initializer_range / sqrt(2 * (double)self->n_layer));
+        kdl_init_normal_(kdl_parameter(module, "c_proj.weight"),
+                         .std = self->initializer_range / sqrt(2 * (double)self->n_layer));
 }
 
 #define MODEL_CLASS(title)                                                                         \

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kindling/init.h"
 #include "kindling/models.h"
 #include "kindling/ops.h"
 #include "nn/module_impl.h"

@@ -39,7 +39,7 @@ kdl_module *kdl__conv1d(kdl_context *ctx, int64_t nf, int64_t nx, kdl_dtype dtyp
     kdl__add_empty_parameter(module, "weight", KDL_SHAPE(nx, nf), dtype, true);
     kdl__add_empty_parameter(module, "bias", KDL_SHAPE(nf), dtype, true);
     kdl_zero_(kdl_parameter(module, "bias"));
-    kdl_normal_(kdl_parameter(module, "weight"), 0, 0.02);
+    kdl_init_normal_(kdl_parameter(module, "weight"), .std = 0.02);
     return kdl__module_finish(module);
 }
 

@@ -20,22 +20,17 @@ void kdl__init_weights(const kdl__pretrained *self, kdl_module *module)
     kdl_tensor *weight = kdl_parameter(module, "weight"), *bias = kdl_parameter(module, "bias");
     const char *name = kdl_module_type(module)->name;
     if (kdl_isinstance(module, KDL_CLASS_LINEAR)) {
-        kdl_normal_(weight, 0, self->std);
+        kdl_init_normal_(weight, .std = self->std);
         if (bias)
-            kdl_zero_(bias);
+            kdl_init_zeros_(bias);
     } else if (kdl_isinstance(module, KDL_CLASS_EMBEDDING)) {
-        const kdl_embedding_options *embedding = kdl_module_fields(module);
-        kdl_normal_(weight, 0, self->std);
-        if (embedding->padding_idx != KDL_NONE_INT) {
-            kdl_tensor *row = kdl_select(weight, 0, embedding->padding_idx);
-            kdl_zero_(row);
-            kdl_tensor_release(row);
-        }
+        kdl_init_normal_(weight, .std = self->std);
+        kdl__embedding_zero_padding(module);
     } else if (strstr(name, "LayerNorm") || strstr(name, "RMSNorm")) {
         if (weight)
-            kdl_fill_(weight, 1);
+            kdl_init_ones_(weight);
         if (bias)
-            kdl_zero_(bias);
+            kdl_init_zeros_(bias);
     }
 }
 

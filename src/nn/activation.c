@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kindling/ops.h"
+#include "kindling/init.h"
 #include "nn/arguments.h"
 
 /* ---- without arguments ------------------------------------------------------------------- */
@@ -109,7 +109,7 @@ KDL__LAYER(leaky_relu, "LeakyReLU", NULL, kdl_leaky_relu_options, leaky_relu_arg
 static kdl_status reset_prelu(kdl_module *module)
 {
     const kdl_prelu_options *prelu = kdl_module_fields(module);
-    return kdl_fill_(kdl_parameter(module, "weight"), kdl_number(prelu->init));
+    return kdl_init_constant_(kdl_parameter(module, "weight"), kdl_number(prelu->init));
 }
 
 static void build_prelu(kdl_module *module)

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Embedding (torch/nn/modules/sparse.py). */
-#include <math.h>
-
+#include "kindling/init.h"
 #include "kindling/ops.h"
 #include "nn/arguments.h"
 
-static kdl_status reset_embedding(kdl_module *module)
+void kdl__embedding_zero_padding(kdl_module *module)
 {
     const kdl_embedding_options *embedding = kdl_module_fields(module);
-    kdl_tensor *weight = kdl_parameter(module, "weight");
-    kdl_normal_(weight, 0, 1);
-    if (embedding->padding_idx != KDL_NONE_INT) {
-        kdl_tensor *row = kdl_select(weight, 0, embedding->padding_idx);
-        kdl_zero_(row);
-        kdl_tensor_release(row);
-    }
+    if (embedding->padding_idx == KDL_NONE_INT)
+        return;
+    kdl_tensor *row = kdl_select(kdl_parameter(module, "weight"), 0, embedding->padding_idx);
+    kdl_zero_(row);
+    kdl_tensor_release(row);
+}
+
+static kdl_status reset_embedding(kdl_module *module)
+{
+    kdl_init_normal_(kdl_parameter(module, "weight"));
+    kdl__embedding_zero_padding(module);
     return module->ctx->status;
 }
 

@@ -11,6 +11,8 @@ kdl_status kdl__reset_by_fan_in(kdl_module *module)
 {
     kdl_tensor *weight = kdl_parameter(module, "weight"), *bias = kdl_parameter(module, "bias");
     int64_t fan_in = 0, fan_out;
+    if (!weight)
+        return module->ctx->status;
     kdl_init_kaiming_uniform_(weight, .a = sqrt(5.0));
     if (bias && kdl_init_calculate_fan_in_and_fan_out(weight, &fan_in, &fan_out) == KDL_OK) {
         double bound = 1 / sqrt((double)fan_in);

@@ -77,6 +77,9 @@ const char *kdl__bool_name(bool value);
  */
 kdl_status kdl__reset_by_fan_in(kdl_module *module);
 
+/* Zeroes the row padding_idx of an Embedding's weight, if it has one. */
+void kdl__embedding_zero_padding(kdl_module *module);
+
 /*
  * registers nn.Parameter(torch.empty(shape, dtype)) under `name`, or None when `present` is false.
  */

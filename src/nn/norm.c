@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LayerNorm and RMSNorm (torch/nn/modules/normalization.py). */
-#include "kindling/ops.h"
+#include "kindling/init.h"
 #include "nn/arguments.h"
 
 static kdl_status reset_norm(kdl_module *module)
 {
     kdl_tensor *weight = kdl_parameter(module, "weight"), *bias = kdl_parameter(module, "bias");
     if (weight)
-        kdl_fill_(weight, 1);
+        kdl_init_ones_(weight);
     if (bias)
-        kdl_zero_(bias);
+        kdl_init_zeros_(bias);
     return module->ctx->status;
 }
 

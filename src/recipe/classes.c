@@ -2,12 +2,25 @@
 /* Every kind of op that a recipe can name. */
 #include <string.h>
 
-#include "ops/ops.h"
+#include "init/init.h"
 #include "recipe/recipe.h"
 
 static const kdl__op_class *const classes[] = {
-    &kdl__op_constant, &kdl__op_constant_integer, &kdl__op_copy,     &kdl__op_eye,
-    &kdl__op_arange,   &kdl__op_linspace,         &kdl__op_randperm, &kdl__op_mul,
+    &kdl__op_constant,
+    &kdl__op_constant_integer,
+    &kdl__op_copy,
+    &kdl__op_eye,
+    &kdl__op_arange,
+    &kdl__op_linspace,
+    &kdl__op_randperm,
+    &kdl__op_mul,
+    &kdl__op_dirac,
+    &kdl__op_sparse,
+    &kdl__op_orthogonal,
+    &kdl__op_orthogonal_serial,
+    &kdl__op_trunc_normal,
+    &kdl__op_trunc_normal_serial,
+    &kdl__op_trunc_normal_rejection,
 };
 
 const kdl__op_class *kdl__recipe_class(const char *name)

@@ -233,6 +233,122 @@ static void test_certain_truncations(void **state)
     kdl_context_release(ctx);
 }
 
+/* All that a plan can hold of this folder: written as a recipe, read back, the same values. */
+static void initialise_for_recipe(kdl_tensor *tensor, int which)
+{
+    kdl_init_normal_(tensor);
+    if (which == 0)
+        kdl_init_trunc_normal_(tensor);
+    else if (which == 1)
+        kdl_init_trunc_normal_(tensor, .a = 1);
+    else if (which == 2)
+        kdl_init_orthogonal_(tensor, .gain = 2);
+    else if (which == 3)
+        kdl_init_sparse_(tensor, 0.5);
+    else
+        kdl_init_dirac_(tensor, .groups = 2);
+    kdl_init_uniform_(tensor, .a = 5); /* refused: what comes next draws from the same place */
+    kdl_error_clear(kdl_tensor_context(tensor));
+}
+
+static void test_recipes(void **state)
+{
+    (void)state;
+    const kdl_shape small = KDL_SHAPE(2, 6), big = KDL_SHAPE(20, 30), kernel = KDL_SHAPE(4, 3, 5);
+    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
+    options.deferred = true;
+    kdl_context *ctx = kdl_context_new(&options);
+    kdl_plan *plan = kdl_plan_new(ctx);
+    kdl_tensor *tensors[15];
+    char name[15][4];
+    kdl_manual_seed(ctx, 3);
+    for (int i = 0; i < 15; i++) {
+        tensors[i] = kdl_empty(ctx,
+                               i % 5 == 4 ? kernel
+                               : i / 5    ? big
+                                          : small,
+                               .dtype = i / 5 == 2 ? KDL_F64 : KDL_F32);
+        initialise_for_recipe(tensors[i], i % 5);
+        snprintf(name[i], sizeof name[i], "%d", i);
+        assert_int_equal(kdl_plan_add(plan, name[i], tensors[i]), KDL_OK);
+    }
+    char *text = kdl_plan_to_json(plan);
+    assert_non_null(text);
+    kdl_plan *again = kdl_plan_from_json(ctx, text, strlen(text), NULL);
+    assert_non_null(again);
+    char *text_again = kdl_plan_to_json(again);
+    assert_string_equal(text, text_again);
+    for (int i = 0; i < 15; i++) {
+        char values[600 * sizeof(double)];
+        kdl_plan_request all = { i, 0, kdl_tensor_numel(tensors[i]), values };
+        assert_int_equal(kdl_plan_read(again, &all, 1), KDL_OK);
+        assert_memory_equal(values, kdl_tensor_data(tensors[i]), kdl_tensor_nbytes(tensors[i]));
+        kdl_tensor_release(tensors[i]);
+    }
+    kdl_free(ctx, text);
+    kdl_free(ctx, text_again);
+    kdl_plan_release(plan);
+    kdl_plan_release(again);
+    kdl_context_release(ctx);
+}
+
+/* What a function would refuse is refused of a recipe too; a truncation finds its own way. */
+static void test_recipes_are_checked(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        { "[3],\"ops\":[{\"op\":\"orthogonal\",\"gain\":1}]",
+          "Only tensors with 2 or more dimensions are supported" },
+        { "[3,5],\"ops\":[{\"op\":\"dirac\",\"groups\":1}]",
+          "Only tensors with 3, 4, or 5 dimensions are supported" },
+        { "[3,5,1],\"ops\":[{\"op\":\"dirac\",\"groups\":2}]",
+          "dim 0 must be divisible by groups" },
+        { "[3,5],\"ops\":[{\"op\":\"sparse\",\"zeros\":4}]", "4 zeros in a column of 3 rows" },
+        { "[3,5],\"ops\":[{\"op\":\"sparse\",\"zeros\":-1}]", "-1 zeros in a column of 3 rows" },
+        { "[3,5],\"ops\":[{\"op\":\"trunc_normal\",\"mean\":0,\"std\":0,\"a\":-2,\"b\":2}]",
+          "float division by zero" },
+        { "[3,5],\"ops\":[{\"op\":\"trunc_normal\",\"mean\":0,\"std\":1,\"a\":2,\"b\":1}]",
+          "uniform_ expects to return a [from, to) range, but found from=2 > to=1" },
+        { "[3,5],\"ops\":[{\"op\":\"trunc_normal\",\"mean\":0,\"std\":0.02,\"a\":-2,\"b\":2}]",
+          NULL },
+    };
+    kdl_context *ctx = kdl_context_new(NULL);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"kindling_recipe\":1,\"profile\":\"torch-2.13\",\"seed\":1,"
+                 "\"tensors\":[{\"name\":\"w\",\"shape\":%s}]}",
+                 pairs[i][0]);
+        kdl_plan *plan = kdl_plan_from_json(ctx, text, strlen(text), NULL);
+        if (pairs[i][1]) {
+            assert_null(plan);
+            assert_int_equal(kdl_error_status(ctx), KDL_ERROR_FORMAT);
+            if (!strstr(kdl_error_message(ctx), pairs[i][1]))
+                fail_msg("%s", kdl_error_message(ctx));
+            kdl_error_clear(ctx);
+            continue;
+        }
+        kdl_plan_op op;
+        assert_int_equal(kdl_plan_get_op(plan, 0, 0, &op), KDL_OK);
+        assert_string_equal(op.name, "normal_serial"); /* 15 elements */
+        kdl_plan_release(plan);
+    }
+    kdl_context_release(ctx);
+}
+
+/* No float lies in [a, b] that float(mean) + std * z can reach: PyTorch would never return. */
+static void test_truncation_that_cannot_end(void **state)
+{
+    (void)state;
+    kdl_context *ctx = kdl_context_new(NULL);
+    kdl_tensor *tensor = kdl_empty(ctx, KDL_SHAPE(16));
+    double mean = 1 + 0x1p-24; /* a float rounds this to 1, and what is above to 1 + 2^-23 */
+    kdl_init_trunc_normal_(tensor, .mean = mean, .std = 0x1p-51, .a = mean + 0x1p-52, .b = 2);
+    assert_error(ctx, KDL_ERROR_VALUE, "ValueError while computing values");
+    kdl_tensor_release(tensor);
+    kdl_context_release(ctx);
+}
+
 /* ---- orthogonal_ ------------------------------------------------------------------------- */
 
 /* PyTorch's draws, and bits that are the same on every machine. */
@@ -397,6 +513,9 @@ int main(void)
         cmocka_unit_test(test_golden_deferred),
         cmocka_unit_test(test_logarithm_of_every_uniform),
         cmocka_unit_test(test_certain_truncations),
+        cmocka_unit_test(test_recipes),
+        cmocka_unit_test(test_recipes_are_checked),
+        cmocka_unit_test(test_truncation_that_cannot_end),
         cmocka_unit_test(test_orthogonal),
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_names_and_gains),
