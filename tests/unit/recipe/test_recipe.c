@@ -2,6 +2,7 @@
 /* Recipes: plans to JSON and back with the same bits, and written by hand. */
 #include <math.h>
 
+#include "kindling/init.h"
 #include "kindling/ops.h"
 #include "kindling/plan.h"
 #include "support/counting_allocator.h"
@@ -306,6 +307,75 @@ static void spare_normals_of_states_are_kept(void **state)
     kdl_free(ctx, json);
 }
 
+static kdl_plan *data_dependent_plan(uint64_t seed)
+{
+    kdl_plan *plan = kdl_plan_new(ctx);
+    kdl_manual_seed(ctx, seed);
+    kdl_tensor *t[6];
+    for (int i = 0; i < 6; i++)
+        t[i] = kdl_empty(ctx, KDL_SHAPE(5, 20));
+    kdl_init_trunc_normal_(t[0], .std = 1);
+    kdl_uniform_(t[1], 0, 1);
+    kdl_init_trunc_normal_(t[2], .std = 2);
+    kdl_normal_(t[2], 0, 1);
+    kdl_init_trunc_normal_(t[3], .std = 1, .a = 3, .b = 4);
+    kdl_init_sparse_(t[4], 0.3);
+    kdl_init_orthogonal_(t[5], .gain = 2);
+    kdl_tensor *row = kdl_select(t[5], 1, 3), *clone = kdl_clone(t[3]);
+    kdl_normal_(row, 0, 1);
+    for (int i = 0; i < 6; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "t%d", i);
+        add(plan, name, t[i]);
+        kdl_tensor_release(t[i]);
+    }
+    add(plan, "clone", clone);
+    kdl_plan_set_end(plan, kdl_default_generator(ctx));
+    kdl_tensor_release(row);
+    kdl_tensor_release(clone);
+    return plan;
+}
+
+/*
+ * Where draws go on behind an op depends on its data, also when its values are overwritten. Nothing
+ * of that was computed, so that a new seed gives what it gives the calls.
+ */
+static void draws_behind_data_dependent_ops(void **state)
+{
+    (void)state;
+    const uint64_t seed = 7;
+    char *json = round_trip(data_dependent_plan(6));
+    assert_non_null(strstr(json, "\"behind\": \"3\""));
+    kdl_plan *from_recipe = kdl_plan_from_json(ctx, json, strlen(json), &seed);
+    kdl_plan *from_calls = data_dependent_plan(seed);
+    assert_non_null(from_recipe);
+    expect_same_bits(from_recipe, from_calls);
+    kdl_plan_release(from_recipe);
+    kdl_plan_release(from_calls);
+    kdl_free(ctx, json);
+}
+
+/* Such an op of few elements leaves a spare normal, so the next one's place is computed at once. */
+static void draws_that_were_counted_for_one_seed(void **state)
+{
+    (void)state;
+    kdl_plan *plan = kdl_plan_new(ctx);
+    kdl_manual_seed(ctx, 6);
+    kdl_tensor *few = kdl_empty(ctx, KDL_SHAPE(3)), *next = kdl_empty(ctx, KDL_SHAPE(5));
+    kdl_init_trunc_normal_(few, .std = 2);
+    kdl_normal_(next, 0, 1);
+    add(plan, "few", few);
+    add(plan, "next", next);
+    kdl_tensor_release(few);
+    kdl_tensor_release(next);
+    char *json = round_trip(plan);
+    const uint64_t seed = 7;
+    assert_null(kdl_plan_from_json(ctx, json, strlen(json), &seed));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_FORMAT);
+    kdl_error_clear(ctx);
+    kdl_free(ctx, json);
+}
+
 static void attributes_and_end(void **state)
 {
     (void)state;
@@ -479,6 +549,8 @@ int main(void)
         cmocka_unit_test(streams_of_several_generators),
         cmocka_unit_test(spare_normals_are_kept),
         cmocka_unit_test(spare_normals_of_states_are_kept),
+        cmocka_unit_test(draws_behind_data_dependent_ops),
+        cmocka_unit_test(draws_that_were_counted_for_one_seed),
         cmocka_unit_test(attributes_and_end),
         cmocka_unit_test(texts_that_json_cannot_hold_are_refused),
         cmocka_unit_test(ops_follow_one_another),
