@@ -80,9 +80,15 @@ struct kdl_module_class {
     kdl_tensor *(*forward)(kdl_module *module, kdl_tensor *input);
     /** Frees what the fields own. The parent's is called after it. */
     void (*destroy)(kdl_module *module);
+    /**
+     * For kdl_module_deep_copy(): fills in the class's own fields of `copy` (zeroed until now)
+     * from those of `source`; the parent's have been before. A class that has `destroy` needs it;
+     * the fields of others are copied as bytes.
+     */
+    void (*copy)(kdl_module *copy, const kdl_module *source);
     /** How torch.nn's classes are constructed and printed (private); inherited. */
     const struct kdl__arguments *arguments;
-    void (*reserved[7])(void); /**< NULL */
+    void (*reserved[6])(void); /**< NULL */
 };
 
 /** nn.Module, the parent of all. */
@@ -260,6 +266,14 @@ KDL_API int64_t kdl_module_numel(kdl_module *module);
 KDL_API kdl_status kdl_module_plan(kdl_module *module, kdl_plan *plan);
 
 /* ---- one module -------------------------------------------------------------------------- */
+
+/**
+ * copy.deepcopy(module): a tree of the same classes, fields, names and values that shares no
+ * storage with `module`. What has several names in the tree has them in the copy, and buffers on
+ * one storage stay so. Recorded values are shared, not computed. Gives one reference. TypeError
+ * for a class that has `destroy` but no `copy`.
+ */
+KDL_API kdl_module *kdl_module_deep_copy(kdl_module *module);
 
 /** module.reset_parameters(); KeyError when the class has none. */
 KDL_API kdl_status kdl_reset_parameters(kdl_module *module);

@@ -237,6 +237,7 @@ FUNCTIONS = {
     "kdl_parameter_new_with": (NewTensor, POINTER, POINTER),
     "kdl_module_new": (NewModule, POINTER, POINTER),
     "kdl_module_retain": (POINTER, POINTER),
+    "kdl_module_deep_copy": (NewModule, POINTER),
     "kdl_module_release": (None, POINTER),
     "kdl_register_parameter": (Status, POINTER, TEXT, POINTER),
     "kdl_register_buffer_with": (Status, POINTER, TEXT, POINTER, ctypes.POINTER(BufferOptions)),

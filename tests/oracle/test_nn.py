@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers have PyTorch's values; trees of modules are walked, counted and printed as PyTorch does."""
+"""
+Layers have PyTorch's values; trees of modules are walked, counted, copied and printed as PyTorch
+does.
+"""
+import copy
 import ctypes
 import random
 
@@ -136,7 +140,22 @@ def test_trees(context):
         assert (context.call("kdl_module_numel", ours) ==
                 sum(p.numel() for p in theirs.parameters()))
         assert str(ours) == str(theirs)
+        compare_copies(context.call("kdl_module_deep_copy", ours), copy.deepcopy(theirs))
         assert applied(context, modules) == applied_by_theirs(modules)
+
+
+def compare_copies(ours, theirs):
+    """Compares two copies: what is told by the names is compared with all names and without."""
+    for name in ("named_parameters", "named_buffers"):
+        for once in (True, False):
+            got = ours.iterate(name, "", True, once)
+            expected = list(getattr(theirs, name)("", True, once))
+            assert [n for n, _ in got] == [n for n, _ in expected]
+            assert all(torch.equal(a.torch(), b) for (_, a), (_, b) in zip(got, expected))
+    assert ([n for n, _ in ours.iterate("named_modules")] ==
+            [n for n, _ in theirs.named_modules()])
+    assert [n for n, _ in ours.iterate("state_dict")] == list(theirs.state_dict())
+    assert str(ours) == str(theirs)
 
 
 def applied(context, modules):
