@@ -100,6 +100,15 @@ static kdl_plan *plan_of_config(kdl_context *ctx, const cli_options *options, co
     return plan;
 }
 
+/* What a file has to say about how it was made, besides the seed. */
+static void sign_plan(kdl_context *ctx, kdl_plan *plan, const char *key, const char *text,
+                      size_t nbytes)
+{
+    kdl_plan_set_digest(plan, key, text, nbytes);
+    if (strcmp(kdl_get_lapack(ctx), "builtin") != 0)
+        kdl_plan_set_attribute(plan, "lapack", kdl_get_lapack(ctx));
+}
+
 kdl_plan *cli_load(kdl_context *ctx, const cli_options *options, bool sign, int *status)
 {
     static const char mark[] = "\"kindling_recipe\"";
@@ -115,7 +124,7 @@ kdl_plan *cli_load(kdl_context *ctx, const cli_options *options, bool sign, int 
     kdl_plan *plan = is_recipe ? plan_of_recipe(ctx, options, text, nbytes, status)
                                : plan_of_config(ctx, options, text, nbytes, status);
     if (plan && sign)
-        kdl_plan_set_digest(plan, is_recipe ? "recipe_sha256" : "config_sha256", text, nbytes);
+        sign_plan(ctx, plan, is_recipe ? "recipe_sha256" : "config_sha256", text, nbytes);
     free(text);
     if (!kdl_error_status(ctx))
         return plan;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Strings, numbers and bytes as JSON writes them. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -60,18 +58,10 @@ void kdl__json_add_string(kdl__text *json, const char *text)
 
 void kdl__json_add_number(kdl__text *json, double value)
 {
-    if (isnan(value) || isinf(value)) {
+    if (isfinite(value))
+        kdl__text_repr(json, value);
+    else
         kdl__text_printf(json, "\"%s%s\"", signbit(value) ? "-" : "", isnan(value) ? "nan" : "inf");
-        return;
-    }
-    int digits = 14;
-    char decimal[64]; /* read back in the locale in which it was written */
-    do
-        snprintf(decimal, sizeof decimal, "%.*g", ++digits, value);
-    while (digits < 17 && strtod(decimal, NULL) != value);
-    kdl__text_double(json, 'g', digits, value);
-    if (value == 0 && signbit(value)) /* as an integer it would lose its sign */
-        kdl__text_puts(json, ".0");
 }
 
 /* ---- base64 -------------------------------------------------------------------------------- */

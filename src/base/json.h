@@ -10,7 +10,7 @@ bool kdl__is_utf8(const char *text, size_t nbytes);
 
 /* A string with its quotes, escaped as Python's json and Rust's serde_json do. */
 void kdl__json_add_string(kdl__text *json, const char *text);
-/* The shortest decimal that reads back as `value`; "inf", "-inf", "nan", "-nan" as strings. */
+/* As Python writes floats, but "inf", "-inf", "nan" and "-nan" as strings, which JSON can hold. */
 void kdl__json_add_number(kdl__text *json, double value);
 /* A string of the bytes in base64 (RFC 4648). */
 void kdl__json_add_base64(kdl__text *json, const void *bytes, size_t nbytes);

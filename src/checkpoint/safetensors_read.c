@@ -295,19 +295,19 @@ void kdl_safetensors_close(kdl_safetensors *file)
 
 kdl_context *kdl_safetensors_context(const kdl_safetensors *file)
 {
-    return file->ctx;
+    return file ? file->ctx : NULL;
 }
 
 /* ---- what is in it ------------------------------------------------------------------------ */
 
 int kdl_safetensors_count(const kdl_safetensors *file)
 {
-    return file->count;
+    return file ? file->count : 0;
 }
 
 const kdl_safetensors_entry *kdl_safetensors_get(kdl_safetensors *file, int index)
 {
-    if (kdl__failed(file->ctx))
+    if (!file || kdl__failed(file->ctx))
         return NULL;
     if (index >= 0 && index < file->count)
         return &file->entries[index];
@@ -318,7 +318,7 @@ const kdl_safetensors_entry *kdl_safetensors_get(kdl_safetensors *file, int inde
 
 int kdl_safetensors_find(const kdl_safetensors *file, const char *name)
 {
-    int low = 0, high = file->count;
+    int low = 0, high = file ? file->count : 0;
     while (low < high) {
         int middle = low + (high - low) / 2, index = file->by_name[middle];
         int order = strcmp(name, file->entries[index].name);
@@ -334,12 +334,14 @@ int kdl_safetensors_find(const kdl_safetensors *file, const char *name)
 
 int kdl_safetensors_metadata_count(const kdl_safetensors *file)
 {
-    return (int)json_object_size(json_object_get(file->header, "__metadata__"));
+    return file ? (int)json_object_size(json_object_get(file->header, "__metadata__")) : 0;
 }
 
 kdl_status kdl_safetensors_metadata(kdl_safetensors *file, int index, const char **key,
                                     const char **value)
 {
+    if (!file)
+        return KDL_ERROR_VALUE;
     if (kdl__failed(file->ctx))
         return kdl_error_status(file->ctx);
     int count = kdl_safetensors_metadata_count(file);
@@ -384,7 +386,7 @@ kdl_status kdl_safetensors_read(kdl_safetensors *file, int index, int64_t first,
 {
     const kdl_safetensors_entry *entry = kdl__safetensors_check(file, index, first, count);
     if (!entry)
-        return kdl_error_status(file->ctx);
+        return file ? kdl_error_status(file->ctx) : KDL_ERROR_VALUE;
     size_t size = kdl_dtype_nbytes(entry->dtype);
     int error = kdl__safetensors_pread(file, entry->offset + (uint64_t)first * size, values,
                                        (size_t)count * size);

@@ -229,9 +229,11 @@ static kdl_status write_all(writer *w, kdl__output *output, const kdl_save_optio
 
 kdl_status kdl_plan_save_with(kdl_plan *plan, const char *path, const kdl_save_options *given)
 {
-    kdl_context *ctx = kdl_plan_context(plan);
+    kdl_context *ctx = plan ? kdl_plan_context(plan) : NULL;
     kdl_save_options options = KDL_SAVE_DEFAULTS;
     writer w = { .ctx = ctx, .plan = plan };
+    if (!plan)
+        return KDL_ERROR_VALUE; /* what made no plan has left its error */
     if (kdl__failed(ctx) ||
         !kdl__read_options(ctx, "kdl_plan_save", &options, sizeof options, given))
         return kdl_error_status(ctx);

@@ -96,7 +96,7 @@ kdl_status kdl_safetensors_summarize(kdl_safetensors *file, int index, kdl_summa
     kdl_context *ctx = kdl_safetensors_context(file);
     const kdl_safetensors_entry *entry = kdl__safetensors_check(file, index, 0, 0);
     if (!entry)
-        return kdl_error_status(ctx);
+        return ctx ? kdl_error_status(ctx) : KDL_ERROR_VALUE;
     size_t pieces = (size_t)(entry->numel / PIECE + (entry->numel % PIECE != 0));
     job all = { file, entry, kdl__alloc(ctx, pieces, sizeof *all.pieces), 0 };
     if (!all.pieces)

@@ -1,34 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a plan holds: the ops behind each tensor, and how many draws survive. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "plan/plan_impl.h"
 
-/* The shortest decimal that reads back as `value`. */
-static void print_number(char *text, size_t nbytes, double value)
+/* "0, 0.02": integral numbers without their ".0". */
+static void add_arguments(kdl__text *text, const kdl__op *op)
 {
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, nbytes, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            return;
-    }
-}
-
-static void print_arguments(const kdl__op *op, char *text, size_t nbytes)
-{
-    size_t length = 0;
-    text[0] = '\0';
-    char piece[32];
     for (int i = 0; i < KDL__OP_NUMBERS && op->class->number_names[i]; i++) {
-        print_number(piece, sizeof piece, op->number[i]);
-        length +=
-            (size_t)snprintf(text + length, nbytes - length, "%s%s", length ? ", " : "", piece);
+        kdl__text_puts(text, i ? ", " : "");
+        kdl__text_repr(text, op->number[i]);
+        if (text->length > 2 && strcmp(text->data + text->length - 2, ".0") == 0)
+            text->length -= 2;
     }
     for (int i = 0; i < KDL__OP_INTEGERS && op->class->integer_names[i]; i++)
-        length += (size_t)snprintf(text + length, nbytes - length, "%s%lld", length ? ", " : "",
-                                   (long long)op->integer[i]);
+        kdl__text_printf(text, "%s%lld", text->length ? ", " : "", (long long)op->integer[i]);
 }
 
 /* The op's draws, from its class or, where they depend on data, from what was computed. */
@@ -66,10 +53,15 @@ kdl_status kdl_plan_get_op(kdl_plan *plan, int index, int op, kdl_plan_op *out)
     for (int i = count - 1; i > op; i--)
         node = node->previous;
     out->name = node->op.class->name;
-    print_arguments(&node->op, out->arguments, sizeof out->arguments);
+    kdl__text arguments;
+    kdl__text_init(&arguments, plan->ctx);
+    add_arguments(&arguments, &node->op);
+    snprintf(out->arguments, sizeof out->arguments, "%.*s", (int)arguments.length,
+             arguments.data ? arguments.data : "");
+    kdl__text_free(&arguments);
     out->draws = node_draws(node);
     out->draw = absolute_draw(&node->op.at);
-    return KDL_OK;
+    return plan->ctx->status;
 }
 
 kdl__stream *kdl__plan_stream(const kdl_plan *plan)
@@ -85,7 +77,7 @@ kdl__stream *kdl__plan_stream(const kdl_plan *plan)
 
 bool kdl_plan_seed(const kdl_plan *plan, uint64_t *seed)
 {
-    const kdl__stream *stream = kdl__plan_stream(plan);
+    const kdl__stream *stream = plan ? kdl__plan_stream(plan) : NULL;
     if (!stream || stream->imported)
         return false;
     *seed = stream->seed;

@@ -463,9 +463,9 @@ static kdl_status check_texts(const kdl_plan *plan)
 
 char *kdl_plan_to_json(kdl_plan *plan)
 {
-    writer w = { .ctx = plan->ctx, .plan = plan, .stream = kdl__plan_stream(plan) };
-    if (kdl__failed(w.ctx) || check_texts(plan))
+    if (!plan || kdl__failed(plan->ctx) || check_texts(plan))
         return NULL;
+    writer w = { .ctx = plan->ctx, .plan = plan, .stream = kdl__plan_stream(plan) };
     char *json = walk_plan(&w) ? write_recipe(&w) : NULL;
     clear_marks(&w);
     kdl_free(w.ctx, w.streams);

@@ -59,12 +59,12 @@ static void strings_are_escaped(void **state)
 static void numbers_read_back(void **state)
 {
     (void)state;
-    check_number(0, "0");
+    check_number(0, "0.0");
     check_number(-0.0, "-0.0");
     check_number(0.02, "0.02");
     check_number(0.1 + 0.2, "0.30000000000000004");
     check_number(1e300, "1e+300");
-    check_number(5e-324, "4.94065645841247e-324");
+    check_number(5e-324, "5e-324");
     check_number(1.0 / 3, "0.3333333333333333");
     check_number(INFINITY, "\"inf\"");
     check_number(-INFINITY, "\"-inf\"");

@@ -402,7 +402,7 @@ static void attributes_and_end(void **state)
               "  \"end\": {\"draw\": 110},\n"
               "  \"tensors\": [\n"
               "    {\"name\": \"w \\\"\xc3\xa9\\\"\", \"dtype\": \"float32\", \"shape\": [10], "
-              "\"ops\": [{\"op\": \"uniform\", \"from\": 0, \"to\": 1, \"draw\": 0, "
+              "\"ops\": [{\"op\": \"uniform\", \"from\": 0.0, \"to\": 1.0, \"draw\": 0, "
               "\"draws\": 10}]}\n"
               "  ]\n"
               "}\n");
