@@ -9,12 +9,10 @@ static const kdl__kernels *const tables[KDL__CPU_COUNT] = {
     [KDL__CPU_AVX2] = &kdl__kernels_avx2,
 #endif
 #ifdef KDL__HAVE_AVX512
-    [KDL__CPU_AVX512] = &kdl__kernels_avx512,
-    [KDL__CPU_AVX512ICL] = &kdl__kernels_avx512icl,
+    [KDL__CPU_AVX512] = &kdl__kernels_avx512, [KDL__CPU_AVX512ICL] = &kdl__kernels_avx512icl,
 #endif
 #ifdef KDL__HAVE_NEON
-    [KDL__CPU_NEON] = &kdl__kernels_neon,
-    [KDL__CPU_NEON_PMULL] = &kdl__kernels_neon_pmull,
+    [KDL__CPU_NEON] = &kdl__kernels_neon,     [KDL__CPU_NEON_PMULL] = &kdl__kernels_neon_pmull,
 #endif
 };
 
