@@ -110,6 +110,18 @@ KDL_API kdl_tensor *kdl_flatten(kdl_tensor *tensor, int start_dim, int end_dim);
 /** Tensor.to(dtype): the tensor itself (retained) when it has that dtype, else a converted clone. */
 KDL_API kdl_tensor *kdl_to(kdl_tensor *tensor, kdl_dtype dtype);
 
+/* ---- element by element, into new tensors ------------------------------------------------- */
+
+/** torch.abs(tensor). NotImplementedError for bool. */
+KDL_API kdl_tensor *kdl_abs(kdl_tensor *tensor);
+/** tensor == value, !=, <, <=, >, >=, with a Python number: tensors of bool. */
+KDL_API kdl_tensor *kdl_eq(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_ne(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_lt(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_le(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_gt(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_ge(kdl_tensor *tensor, double value);
+
 /* ---- in place ---------------------------------------------------------------------------- */
 
 KDL_API kdl_status kdl_zero_(kdl_tensor *tensor);
@@ -117,8 +129,21 @@ KDL_API kdl_status kdl_zero_(kdl_tensor *tensor);
 KDL_API kdl_status kdl_fill_(kdl_tensor *tensor, double value);
 /** Tensor.fill_ with an integer that a double cannot hold. */
 KDL_API kdl_status kdl_fill_int_(kdl_tensor *tensor, int64_t value);
-/** Tensor.mul_(value), by a Python number. */
+/**
+ * Tensor.add_(value), Tensor.mul_(value), with a Python number. A number without a fraction counts
+ * as an int; RuntimeError for another one on a tensor of integers.
+ */
+KDL_API kdl_status kdl_add_(kdl_tensor *tensor, double value);
 KDL_API kdl_status kdl_mul_(kdl_tensor *tensor, double value);
+/**
+ * Tensor.add_(other), Tensor.mul_(other): `other` is broadcast, and both are converted to a dtype in
+ * common as torch.result_type() says, so a bool mask multiplies floats. RuntimeError where sizes do
+ * not fit, and where the result has another category of dtype than the tensor.
+ */
+KDL_API kdl_status kdl_add_tensor_(kdl_tensor *tensor, kdl_tensor *other);
+KDL_API kdl_status kdl_mul_tensor_(kdl_tensor *tensor, kdl_tensor *other);
+/** Tensor.abs_(). NotImplementedError for bool. */
+KDL_API kdl_status kdl_abs_(kdl_tensor *tensor);
 /** Tensor.copy_(source): broadcast and converted; the source's values of this moment. */
 KDL_API kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source);
 

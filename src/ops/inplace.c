@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing tensors in place: fill_, mul_, copy_, and one element. */
+/* Writing tensors in place: fill_, copy_, and one element. */
 #include <float.h>
 #include <math.h>
-#include <string.h>
-
 #include "ops/ops.h"
 #include "plan/region.h"
 
@@ -79,78 +77,6 @@ kdl_status kdl_fill_int_(kdl_tensor *tensor, int64_t value)
     if (!converts(dtype, dtype == KDL_U8 ? fabs((double)value) : (double)value))
         return fail_conversion(tensor, __func__);
     kdl__op op = { .class = &kdl__op_constant_integer, .integer = { value } };
-    return kdl__op_apply(tensor, &op, NULL, __func__);
-}
-
-/* ---- mul_ -------------------------------------------------------------------------------- */
-
-/* As PyTorch multiplies by a Python number: f16 and bf16 in float, integers in their own type. */
-static kdl_status mul_range(const kdl__op *op, const void *whole, kdl__worker *worker,
-                            uint64_t first, uint64_t count, void *values)
-{
-    (void)whole, (void)first;
-    double factor = op->number[0];
-    const kdl__kernels *kernels = worker->cursor->kernels;
-    if (op->dtype == KDL_F32) {
-        for (float *v = values, *end = v + count; v < end; v++)
-            *v *= (float)factor;
-    } else if (op->dtype == KDL_F64) {
-        for (double *v = values, *end = v + count; v < end; v++)
-            *v *= factor;
-    } else {
-        size_t size = kdl_dtype_nbytes(op->dtype);
-        bool floating = kdl_dtype_is_floating_point(op->dtype);
-        char *v = values;
-        for (uint64_t i = 0; i < count; i++, v += size) {
-            float wide;
-            int64_t integer;
-            if (floating) {
-                kernels->convert(op->dtype, v, KDL_F32, &wide, 1);
-                wide *= (float)factor;
-                kernels->convert(KDL_F32, &wide, op->dtype, v, 1);
-            } else {
-                kernels->convert(op->dtype, v, KDL_I64, &integer, 1);
-                integer = (int64_t)((uint64_t)integer * (uint64_t)(int64_t)factor);
-                kernels->convert(KDL_I64, &integer, op->dtype, v, 1);
-            }
-        }
-    }
-    return KDL_OK;
-}
-
-static kdl_status mul_check(kdl__op *op, kdl_context *ctx, const char *place)
-{
-    double value = op->number[0];
-    bool integral = value == floor(value) && fabs(value) < 0x1p63;
-    if (!kdl_dtype_is_floating_point(op->dtype) && !integral)
-        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
-                            "result type Float can't be cast to the desired output type %s",
-                            kdl_dtype_scalar_name(op->dtype));
-    if (op->dtype == KDL_BOOL)
-        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
-                            "result type Long can't be cast to the desired output type Bool");
-    return KDL_OK;
-}
-
-const kdl__op_class kdl__op_mul = {
-    .name = "mul",
-    .flags = KDL__OP_READS,
-    .number_names = { "value" },
-    .range = mul_range,
-    .check = mul_check,
-};
-
-kdl_status kdl_mul_(kdl_tensor *tensor, double value)
-{
-    if (kdl__refuses(tensor))
-        return kdl__refusal(tensor);
-    kdl__op op = {
-        .class = &kdl__op_mul,
-        .dtype = kdl_tensor_dtype(tensor),
-        .number = { value },
-    };
-    if (mul_check(&op, tensor->ctx, __func__))
-        return tensor->ctx->status;
     return kdl__op_apply(tensor, &op, NULL, __func__);
 }
 

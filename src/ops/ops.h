@@ -9,11 +9,19 @@
 /* One class for each distribution, at its index. */
 extern const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT];
 
-extern const kdl__op_class kdl__op_eye;      /* ones where the last two indices are equal */
-extern const kdl__op_class kdl__op_arange;   /* number: start, step */
-extern const kdl__op_class kdl__op_linspace; /* number: start, end; integer: steps */
-extern const kdl__op_class kdl__op_randperm; /* a permutation of 0 .. numel - 1 */
-extern const kdl__op_class kdl__op_mul;      /* number: factor */
+extern const kdl__op_class kdl__op_eye;        /* ones where the last two indices are equal */
+extern const kdl__op_class kdl__op_arange;     /* number: start, step */
+extern const kdl__op_class kdl__op_linspace;   /* number: start, end; integer: steps */
+extern const kdl__op_class kdl__op_randperm;   /* a permutation of 0 .. numel - 1 */
+extern const kdl__op_class kdl__op_abs;        /* of what is there */
+extern const kdl__op_class kdl__op_add;        /* number: added to what is there */
+extern const kdl__op_class kdl__op_mul;        /* number: factor */
+extern const kdl__op_class kdl__op_add_tensor; /* the source's values, added */
+extern const kdl__op_class kdl__op_mul_tensor; /* the source's values, as factors */
+
+/* A class for each comparison of the source with a number: bools. */
+#define KDL__COMPARISON_COUNT 6
+extern const kdl__op_class kdl__op_comparisons[KDL__COMPARISON_COUNT];
 
 /* Tensor.fill_(value). Errors at `place`. */
 kdl_status kdl__fill_value(kdl_tensor *tensor, double value, const char *place);

@@ -13,7 +13,11 @@ static const kdl__op_class *const classes[] = {
     &kdl__op_arange,
     &kdl__op_linspace,
     &kdl__op_randperm,
+    &kdl__op_abs,
+    &kdl__op_add,
     &kdl__op_mul,
+    &kdl__op_add_tensor,
+    &kdl__op_mul_tensor,
     &kdl__op_dirac,
     &kdl__op_sparse,
     &kdl__op_orthogonal,
@@ -28,6 +32,9 @@ const kdl__op_class *kdl__recipe_class(const char *name)
     for (size_t i = 0; i < KDL__DISTRIBUTION_COUNT; i++)
         if (strcmp(kdl__op_fills[i].name, name) == 0)
             return &kdl__op_fills[i];
+    for (size_t i = 0; i < KDL__COMPARISON_COUNT; i++)
+        if (strcmp(kdl__op_comparisons[i].name, name) == 0)
+            return &kdl__op_comparisons[i];
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strcmp(classes[i]->name, name) == 0)
             return classes[i];
@@ -36,7 +43,8 @@ const kdl__op_class *kdl__recipe_class(const char *name)
 
 bool kdl__recipe_has_source(const kdl__op_class *class)
 {
-    return class == &kdl__op_copy;
+    return class == &kdl__op_copy || class == &kdl__op_add_tensor || class == &kdl__op_mul_tensor ||
+           (class >= kdl__op_comparisons && class < kdl__op_comparisons + KDL__COMPARISON_COUNT);
 }
 
 void kdl__recipe_plain_region(kdl__region *region, int ndim, const int64_t *sizes, int64_t numel)

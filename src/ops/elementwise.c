@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arithmetic on elements: add_ and mul_ by a number or a tensor, abs_, comparisons with a number.
+ *
+ * PyTorch converts the operands to a dtype in common and computes there; f16 and bf16 in float.
+ * Here a piece of each operand is converted to that, combined, and converted to the result's dtype.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "ops/ops.h"
+#include "plan/region.h"
+
+enum { PIECE = 1024 };
+typedef union piece {
+    float f32[PIECE];
+    double f64[PIECE];
+    uint64_t u64[PIECE]; /* integers, which wrap around, and bools */
+    char bytes[PIECE * sizeof(double)];
+} piece;
+
+/* The dtype that values of `dtype` are computed in: f32, f64 or i64. */
+static kdl_dtype computed_in(kdl_dtype dtype)
+{
+    if (!kdl_dtype_is_floating_point(dtype))
+        return KDL_I64;
+    return dtype == KDL_F64 ? KDL_F64 : KDL_F32;
+}
+
+/* Converts `count` values (at most a piece) to `common`, and on to what is computed in. */
+static void widen(const kdl__kernels *kernels, kdl_dtype dtype, const void *values,
+                  kdl_dtype common, piece *out, uint64_t count)
+{
+    piece between;
+    kernels->convert(dtype, values, common, between.bytes, count);
+    kernels->convert(common, between.bytes, computed_in(common), out->bytes, count);
+}
+
+/*
+ * What a single operand beside values of `dtype` is converted to: PyTorch rounds it to their dtype
+ * for an addition, but a factor of f16 and bf16 stays a float.
+ */
+static kdl_dtype single_dtype(const kdl__op_class *class, kdl_dtype dtype)
+{
+    bool factor = class == &kdl__op_mul || class == &kdl__op_mul_tensor;
+    return factor && kdl_dtype_is_floating_point(dtype) ? computed_in(dtype) : dtype;
+}
+
+/* ---- add_ and mul_ ----------------------------------------------------------------------- */
+
+#define COMBINE(a, b)                                                                              \
+    for (uint64_t i = 0; i < count; i++)                                                           \
+    (a)[i] = multiply ? (a)[i] * (b)[i * step] : (a)[i] + (b)[i * step]
+
+/* values = values + other or values * other; `step` 0: `other` is one number. */
+static void combine(bool multiply, kdl_dtype computed, piece *values, const piece *other,
+                    size_t step, uint64_t count)
+{
+    if (computed == KDL_F32)
+        COMBINE(values->f32, other->f32);
+    else if (computed == KDL_F64)
+        COMBINE(values->f64, other->f64);
+    else
+        COMBINE(values->u64, other->u64);
+}
+
+static kdl_status number_range(const kdl__op *op, const void *whole, kdl__worker *worker,
+                               uint64_t first, uint64_t count, void *values)
+{
+    (void)whole, (void)first;
+    const kdl__kernels *kernels = worker->cursor->kernels;
+    kdl_dtype computed = computed_in(op->dtype);
+    piece own, other;
+    widen(kernels, KDL_F64, op->number, single_dtype(op->class, op->dtype), &other, 1);
+    char *at = values;
+    for (uint64_t n; count > 0; count -= n, at += n * kdl_dtype_nbytes(op->dtype)) {
+        n = count < PIECE ? count : PIECE;
+        kernels->convert(op->dtype, at, computed, own.bytes, n);
+        combine(op->class == &kdl__op_mul, computed, &own, &other, 0, n);
+        kernels->convert(computed, own.bytes, op->dtype, at, n);
+    }
+    return KDL_OK;
+}
+
+/* 0: bools, 1: integers, 2: floating-point numbers. */
+static int category(kdl_dtype dtype)
+{
+    return kdl_dtype_is_floating_point(dtype) ? 2 : dtype != KDL_BOOL;
+}
+
+/* torch.promote_types(a, b). */
+static kdl_dtype promote(kdl_dtype a, kdl_dtype b)
+{
+    if (a == b || category(a) > category(b))
+        return a;
+    if (category(a) < category(b))
+        return b;
+    if (category(a) == 1)
+        return a == KDL_I64 || b == KDL_I64 ? KDL_I64 : KDL_I32;
+    return a == KDL_F64 || b == KDL_F64 ? KDL_F64 : KDL_F32;
+}
+
+static kdl_status tensor_range(const kdl__op *op, const void *whole, kdl__worker *worker,
+                               uint64_t first, uint64_t count, void *values)
+{
+    (void)whole;
+    const kdl__kernels *kernels = worker->cursor->kernels;
+    kdl_dtype common = promote(op->dtype, op->source.dtype), computed = computed_in(common);
+    piece own, other, source;
+    char *at = values;
+    for (uint64_t n; count > 0; count -= n, first += n, at += n * kdl_dtype_nbytes(op->dtype)) {
+        n = count < PIECE ? count : PIECE;
+        kdl_status status = kdl__values_range(&op->source, worker, first, n, source.bytes);
+        if (status)
+            return status;
+        widen(kernels, op->dtype, at, common, &own, n);
+        widen(kernels, op->source.dtype, source.bytes, common, &other, n);
+        combine(op->class == &kdl__op_mul_tensor, computed, &own, &other, 1, n);
+        kernels->convert(computed, own.bytes, op->dtype, at, n);
+    }
+    return KDL_OK;
+}
+
+static kdl_status refuse_result(kdl_context *ctx, kdl_dtype dtype, kdl_dtype result,
+                                const char *place)
+{
+    return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                        "result type %s can't be cast to the desired output type %s",
+                        kdl_dtype_scalar_name(result), kdl_dtype_scalar_name(dtype));
+}
+
+static kdl_status check_number(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    double value = op->number[0];
+    bool integral = value == floor(value) && fabs(value) < 0x1p63;
+    if (!kdl_dtype_is_floating_point(op->dtype) && !integral)
+        return refuse_result(ctx, op->dtype, KDL_F32, place);
+    return op->dtype == KDL_BOOL ? refuse_result(ctx, KDL_BOOL, KDL_I64, place) : KDL_OK;
+}
+
+static kdl_status check_tensor(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    kdl_dtype common = promote(op->dtype, op->source.dtype);
+    return category(common) > category(op->dtype) ? refuse_result(ctx, op->dtype, common, place)
+                                                  : KDL_OK;
+}
+
+const kdl__op_class kdl__op_add = {
+    .name = "add",
+    .flags = KDL__OP_READS,
+    .number_names = { "value" },
+    .range = number_range,
+    .check = check_number,
+};
+
+const kdl__op_class kdl__op_mul = {
+    .name = "mul",
+    .flags = KDL__OP_READS,
+    .number_names = { "value" },
+    .range = number_range,
+    .check = check_number,
+};
+
+const kdl__op_class kdl__op_add_tensor = {
+    .name = "add_tensor",
+    .flags = KDL__OP_READS,
+    .range = tensor_range,
+    .check = check_tensor,
+};
+
+const kdl__op_class kdl__op_mul_tensor = {
+    .name = "mul_tensor",
+    .flags = KDL__OP_READS,
+    .range = tensor_range,
+    .check = check_tensor,
+};
+
+static kdl_status apply_number(kdl_tensor *tensor, const kdl__op_class *class, double value,
+                               const char *place)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl__op op = { .class = class, .dtype = kdl_tensor_dtype(tensor), .number = { value } };
+    if (check_number(&op, tensor->ctx, place))
+        return tensor->ctx->status;
+    return kdl__op_apply(tensor, &op, NULL, place);
+}
+
+kdl_status kdl_add_(kdl_tensor *tensor, double value)
+{
+    return apply_number(tensor, &kdl__op_add, value, __func__);
+}
+
+kdl_status kdl_mul_(kdl_tensor *tensor, double value)
+{
+    return apply_number(tensor, &kdl__op_mul, value, __func__);
+}
+
+/* Whether `other` can be broadcast to the tensor's sizes; RuntimeError in PyTorch's words. */
+static bool broadcasts(const kdl_tensor *tensor, const kdl_tensor *other, const char *place)
+{
+    bool grows = other->ndim > tensor->ndim;
+    for (int d = 1; d <= tensor->ndim && d <= other->ndim; d++) {
+        int64_t a = tensor->dims[tensor->ndim - d], b = other->dims[other->ndim - d];
+        if (a != b && a != 1 && b != 1) {
+            int most = tensor->ndim > other->ndim ? tensor->ndim : other->ndim;
+            kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                         "The size of tensor a (%" PRId64
+                         ") must match the size of tensor b (%" PRId64
+                         ") at non-singleton dimension %d",
+                         a, b, most - d);
+            return false;
+        }
+        grows = grows || (a == 1 && b != 1);
+    }
+    if (!grows)
+        return true;
+    kdl_shape both = kdl_tensor_shape(other->ndim > tensor->ndim ? other : tensor);
+    for (int d = 1; d <= both.ndim; d++) {
+        int64_t a = d <= tensor->ndim ? tensor->dims[tensor->ndim - d] : 1;
+        both.sizes[both.ndim - d] = a != 1 || d > other->ndim ? a : other->dims[other->ndim - d];
+    }
+    kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                 "output with shape %s doesn't match the broadcast shape %s",
+                 kdl__shape_text(tensor->ndim, tensor->dims).chars,
+                 kdl__shape_text(both.ndim, both.sizes).chars);
+    return false;
+}
+
+/* A tensor without dimensions does not widen the result, as a number does not. Gives a reference. */
+static kdl_tensor *as_operand(const kdl_tensor *tensor, const kdl__op_class *class,
+                              kdl_tensor *other)
+{
+    if (other->ndim > 0 || tensor->ndim == 0)
+        return kdl_tensor_retain(other);
+    return kdl_to(other, single_dtype(class, kdl_tensor_dtype(tensor)));
+}
+
+static kdl_status apply_tensor(kdl_tensor *tensor, const kdl__op_class *class, kdl_tensor *other,
+                               const char *place)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl_context *ctx = tensor->ctx;
+    if (!other)
+        return KDL_ERROR_VALUE;
+    if (other->ctx != ctx)
+        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "the tensors are of different contexts");
+    kdl__op op = {
+        .class = class,
+        .dtype = kdl_tensor_dtype(tensor),
+        .source = { .dtype = kdl_tensor_dtype(other) },
+    };
+    if (!broadcasts(tensor, other, place) || check_tensor(&op, ctx, place))
+        return ctx->status;
+    kdl_tensor *operand = as_operand(tensor, class, other);
+    kdl_tensor *expanded = kdl_expand(operand, kdl_tensor_shape(tensor));
+    bool keep = !tensor->storage->data || tensor->storage == other->storage;
+    if (expanded && !kdl__values_of(expanded, keep, &op.source))
+        kdl__op_apply(tensor, &op, NULL, place);
+    kdl_tensor_release(expanded);
+    kdl_tensor_release(operand);
+    return ctx->status;
+}
+
+kdl_status kdl_add_tensor_(kdl_tensor *tensor, kdl_tensor *other)
+{
+    return apply_tensor(tensor, &kdl__op_add_tensor, other, __func__);
+}
+
+kdl_status kdl_mul_tensor_(kdl_tensor *tensor, kdl_tensor *other)
+{
+    return apply_tensor(tensor, &kdl__op_mul_tensor, other, __func__);
+}
+
+/* ---- abs --------------------------------------------------------------------------------- */
+
+static kdl_status abs_range(const kdl__op *op, const void *whole, kdl__worker *worker,
+                            uint64_t first, uint64_t count, void *values)
+{
+    (void)whole, (void)first, (void)worker;
+    size_t size = kdl_dtype_nbytes(op->dtype);
+    if (kdl_dtype_is_floating_point(op->dtype)) {
+        unsigned char *sign = (unsigned char *)values + size - 1;
+        for (uint64_t i = 0; i < count; i++)
+            sign[i * size] &= 0x7f;
+    } else if (op->dtype == KDL_I64) {
+        for (uint64_t *v = values, *end = v + count; v < end; v++)
+            *v = *v >> 63 ? -*v : *v;
+    } else if (op->dtype == KDL_I32) {
+        for (uint32_t *v = values, *end = v + count; v < end; v++)
+            *v = *v >> 31 ? -*v : *v;
+    }
+    return KDL_OK;
+}
+
+static kdl_status check_abs(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    if (op->dtype == KDL_BOOL)
+        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                            "\"abs_cpu\" not implemented for 'Bool'");
+    return KDL_OK;
+}
+
+const kdl__op_class kdl__op_abs = {
+    .name = "abs",
+    .flags = KDL__OP_READS,
+    .range = abs_range,
+    .check = check_abs,
+};
+
+static kdl_status apply_abs(kdl_tensor *tensor, const char *place)
+{
+    if (kdl__refuses(tensor))
+        return kdl__refusal(tensor);
+    kdl__op op = { .class = &kdl__op_abs, .dtype = kdl_tensor_dtype(tensor) };
+    if (check_abs(&op, tensor->ctx, place))
+        return tensor->ctx->status;
+    return kdl__op_apply(tensor, &op, NULL, place);
+}
+
+kdl_status kdl_abs_(kdl_tensor *tensor)
+{
+    return apply_abs(tensor, __func__);
+}
+
+kdl_tensor *kdl_abs(kdl_tensor *tensor)
+{
+    kdl_tensor *result = kdl_clone(tensor);
+    if (result && apply_abs(result, __func__)) {
+        kdl_tensor_release(result);
+        return NULL;
+    }
+    return result;
+}
+
+/* ---- comparisons ------------------------------------------------------------------------- */
+
+enum { EQ, NE, LT, LE, GT, GE };
+
+#define COMPARE(a, b)                                                                              \
+    for (uint64_t i = 0; i < count; i++)                                                           \
+    out[i] = relation == EQ   ? (a)[i] == (b)                                                      \
+             : relation == NE ? (a)[i] != (b)                                                      \
+             : relation == LT ? (a)[i] < (b)                                                       \
+             : relation == LE ? (a)[i] <= (b)                                                      \
+             : relation == GT ? (a)[i] > (b)                                                       \
+                              : (a)[i] >= (b)
+
+static void compare(ptrdiff_t relation, kdl_dtype computed, const piece *values,
+                    const piece *number, uint64_t count, unsigned char *out)
+{
+    if (computed == KDL_F32)
+        COMPARE(values->f32, number->f32[0]);
+    else if (computed == KDL_F64)
+        COMPARE(values->f64, number->f64[0]);
+    else
+        COMPARE((const int64_t *)values->u64, (int64_t)number->u64[0]);
+}
+
+static kdl_status compare_range(const kdl__op *op, const void *whole, kdl__worker *worker,
+                                uint64_t first, uint64_t count, void *values)
+{
+    (void)whole;
+    const kdl__kernels *kernels = worker->cursor->kernels;
+    double value = op->number[0];
+    /* An integer beside a fraction becomes a float, of the default dtype. */
+    bool whole_number = value == floor(value) && fabs(value) < 0x1p63;
+    kdl_dtype common =
+        kdl_dtype_is_floating_point(op->source.dtype) || whole_number ? op->source.dtype : KDL_F32;
+    kdl_dtype computed = computed_in(common);
+    piece number, own, source;
+    unsigned char answers[PIECE];
+    widen(kernels, KDL_F64, &value, common == KDL_BOOL || common == KDL_U8 ? KDL_I64 : common,
+          &number, 1);
+    char *at = values;
+    for (uint64_t n; count > 0; count -= n, first += n, at += n * kdl_dtype_nbytes(op->dtype)) {
+        n = count < PIECE ? count : PIECE;
+        kdl_status status = kdl__values_range(&op->source, worker, first, n, source.bytes);
+        if (status)
+            return status;
+        widen(kernels, op->source.dtype, source.bytes, common, &own, n);
+        compare(op->class - kdl__op_comparisons, computed, &own, &number, n, answers);
+        kernels->convert(KDL_BOOL, answers, op->dtype, at, n);
+    }
+    return KDL_OK;
+}
+
+#define COMPARISON(word)                                                                           \
+    {                                                                                              \
+        .name = word, .number_names = { "value" }, .range = compare_range                          \
+    }
+const kdl__op_class kdl__op_comparisons[KDL__COMPARISON_COUNT] = {
+    [EQ] = COMPARISON("eq"), [NE] = COMPARISON("ne"), [LT] = COMPARISON("lt"),
+    [LE] = COMPARISON("le"), [GT] = COMPARISON("gt"), [GE] = COMPARISON("ge"),
+};
+
+static kdl_tensor *apply_comparison(kdl_tensor *tensor, int relation, double value,
+                                    const char *place)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    kdl_tensor *result = kdl_empty(tensor->ctx, kdl_tensor_shape(tensor), .dtype = KDL_BOOL);
+    kdl__op op = { .class = &kdl__op_comparisons[relation], .number = { value } };
+    if (result && !kdl__values_of(tensor, !result->storage->data, &op.source))
+        kdl__op_apply(result, &op, NULL, place);
+    if (result && kdl__failed(tensor->ctx)) {
+        kdl_tensor_release(result);
+        return NULL;
+    }
+    return result;
+}
+
+#define DEFINE_COMPARISON(function, relation)                                                      \
+    kdl_tensor *function(kdl_tensor *tensor, double value)                                         \
+    {                                                                                              \
+        return apply_comparison(tensor, relation, value, __func__);                                \
+    }
+DEFINE_COMPARISON(kdl_eq, EQ)
+DEFINE_COMPARISON(kdl_ne, NE)
+DEFINE_COMPARISON(kdl_lt, LT)
+DEFINE_COMPARISON(kdl_le, LE)
+DEFINE_COMPARISON(kdl_gt, GT)
+DEFINE_COMPARISON(kdl_ge, GE)
