@@ -71,6 +71,8 @@ kdl_plan *cli_load(kdl_context *ctx, const cli_options *options, bool sign, int 
 char *cli_count(int64_t value, char text[CLI_COUNT_NBYTES]);
 /* "474.7 MiB". */
 char *cli_nbytes(uint64_t nbytes, char text[CLI_COUNT_NBYTES]);
+/* "1.9 GB/s". */
+char *cli_rate(uint64_t nbytes, double seconds, char text[CLI_COUNT_NBYTES]);
 /* "[50257, 768]". */
 #define CLI_SHAPE_NBYTES (KDL_MAX_DIMS * 22 + 3)
 char *cli_shape(const kdl_shape *shape, char text[CLI_SHAPE_NBYTES]);

@@ -101,8 +101,8 @@ static void print_summary(const summary *s)
         printf("%-16s %8d %18s\n", kinds[i].op, kinds[i].tensors, cli_count(kinds[i].numel, count));
     printf("%-16s %8d %18s\n\n", "all", count_tensors(s->plan), cli_count(s->cost.numel, count));
     print_draws(&s->cost);
-    printf("%s  %s  %.1f GB/s  %.2f s\n", s->output, cli_nbytes((uint64_t)s->cost.nbytes, nbytes),
-           (double)s->cost.nbytes / s->seconds * 1e-9, s->seconds);
+    printf("%s  %s  %s  %.2f s\n", s->output, cli_nbytes((uint64_t)s->cost.nbytes, nbytes),
+           cli_rate((uint64_t)s->cost.nbytes, s->seconds, count), s->seconds);
 }
 
 static json_t *known_count(int64_t count)

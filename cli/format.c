@@ -33,6 +33,16 @@ char *cli_nbytes(uint64_t nbytes, char text[CLI_COUNT_NBYTES])
     return text;
 }
 
+char *cli_rate(uint64_t nbytes, double seconds, char text[CLI_COUNT_NBYTES])
+{
+    double rate = seconds > 0 ? (double)nbytes / seconds : 0;
+    if (rate >= 1e9)
+        snprintf(text, CLI_COUNT_NBYTES, "%.1f GB/s", rate * 1e-9);
+    else
+        snprintf(text, CLI_COUNT_NBYTES, "%.0f MB/s", rate * 1e-6);
+    return text;
+}
+
 char *cli_shape(const kdl_shape *shape, char text[CLI_SHAPE_NBYTES])
 {
     char *to = text;

@@ -43,15 +43,16 @@ static void draw_bar(const cli_progress *progress, uint64_t done, double now)
 {
     enum { WIDTH = 30 };
     char bar[WIDTH + 1], done_text[CLI_COUNT_NBYTES], total_text[CLI_COUNT_NBYTES];
+    char rate_text[CLI_COUNT_NBYTES];
     double part = progress->total ? (double)done / (double)progress->total : 1;
     double seconds = now - progress->start;
     double left = done ? seconds / (double)done * (double)(progress->total - done) : 0;
     for (int i = 0; i < WIDTH; i++)
         bar[i] = i < part * WIDTH ? '#' : '-';
     bar[WIDTH] = '\0';
-    fprintf(stderr, "\r[%s] %3.0f %%  %s of %s  %.1f GB/s  %d:%02d left\033[K", bar, 100 * part,
+    fprintf(stderr, "\r[%s] %3.0f %%  %s of %s  %s  %d:%02d left\033[K", bar, 100 * part,
             cli_nbytes(done, done_text), cli_nbytes(progress->total, total_text),
-            seconds > 0 ? (double)done / seconds * 1e-9 : 0, (int)left / 60, (int)left % 60);
+            cli_rate(done, seconds, rate_text), (int)left / 60, (int)left % 60);
 }
 
 bool cli_progress_step(void *user_data, uint64_t done, uint64_t total)

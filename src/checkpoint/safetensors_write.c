@@ -25,6 +25,7 @@ typedef struct writer {
     char *header; /* with its length before it and its padding behind */
     size_t header_nbytes;
     uint64_t total;
+    char *window; /* the part of the file that is being written */
     kdl_plan_request *requests;
     size_t request_capacity;
 } writer;
@@ -67,7 +68,7 @@ static kdl_status lay_out(writer *w)
             break;
         w->pieces[w->count++] = (piece){ tensor, i, dtype_rank(tensor->dtype), 0, 0 };
     }
-    if (kdl__failed(w->ctx))
+    if (!w->pieces || kdl__failed(w->ctx))
         return kdl_error_status(w->ctx);
     qsort(w->pieces, w->count, sizeof *w->pieces, by_dtype_then_name);
     for (size_t i = 0; i < w->count; i++) {
@@ -158,7 +159,7 @@ static kdl_status make_header(writer *w)
 }
 
 /* The parts of tensors that lie in the file's bytes [begin, end), as requests; -1 on failure. */
-static int make_requests(writer *w, uint64_t begin, uint64_t end, char *window)
+static int make_requests(writer *w, uint64_t begin, uint64_t end)
 {
     size_t count = 0;
     for (size_t i = w->next; i < w->count; i++) {
@@ -176,7 +177,7 @@ static int make_requests(writer *w, uint64_t begin, uint64_t end, char *window)
         w->requests = requests;
         w->requests[count++] =
             (kdl_plan_request){ p->index, (int64_t)((from - low) / size),
-                                (int64_t)((to - from) / size), window + (from - begin) };
+                                (int64_t)((to - from) / size), w->window + (from - begin) };
     }
     return (int)count;
 }
@@ -190,14 +191,14 @@ static void drop_finished(writer *w, uint64_t end)
 
 static kdl_status write_window(writer *w, kdl__output *output, uint64_t begin, uint64_t end)
 {
-    char *window = kdl__output_window(output, begin, (size_t)(end - begin));
-    if (!window)
+    w->window = kdl__output_window(output, begin, (size_t)(end - begin));
+    if (!w->window)
         return kdl_error_status(w->ctx);
     if (begin < w->header_nbytes) {
         uint64_t header_end = w->header_nbytes < end ? w->header_nbytes : end;
-        memcpy(window, w->header + begin, (size_t)(header_end - begin));
+        memcpy(w->window, w->header + begin, (size_t)(header_end - begin));
     }
-    int count = make_requests(w, begin, end, window);
+    int count = make_requests(w, begin, end);
     if (count < 0 || kdl_plan_read(w->plan, w->requests, count) || kdl__output_store(output))
         return kdl_error_status(w->ctx);
     drop_finished(w, end);

@@ -11,7 +11,7 @@ if ! command -v script >/dev/null; then
 fi
 
 script -qec "$KINDLING init recipe.json -o shown" typescript </dev/null >/dev/null
-grep -q '\[#*-*\] *[0-9]* %  .* of 76.3 MiB  .* GB/s  [0-9]*:[0-9][0-9] left' typescript ||
+grep -q '\[#*-*\] *[0-9]* %  .* of 76.3 MiB  .* [GM]B/s  [0-9]*:[0-9][0-9] left' typescript ||
     fail "no bar:" "$(cat typescript)"
 script -qec "$KINDLING init recipe.json -o hidden --quiet" typescript </dev/null >/dev/null
 ! grep -q 'MiB' typescript || fail "a bar, though --quiet:" "$(cat typescript)"
