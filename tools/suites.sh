@@ -119,7 +119,7 @@ suite_oracle() {
     rm -f "$results"
     KINDLING=$PWD/build/release/kindling KINDLING_LIBRARY=$PWD/build/release/libkindling.so \
         KINDLING_RESULTS=$results \
-        "$python" -m pytest -q -p no:cacheprovider tests/oracle || ok=$?
+        "$python" -m pytest -q -p no:cacheprovider -n auto --dist worksteal tests/oracle || ok=$?
     if [ ! -f "$results" ]; then
         count_failure 'the oracle did not run'
         return 0

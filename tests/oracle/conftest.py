@@ -39,8 +39,13 @@ def prototyped_library():
 
 
 def pytest_runtest_logreport(report):
-    """Records a test once: when it ran, or when it failed or was skipped before or after that."""
+    """Records a test once: when it ran, or when it failed or was skipped before or after that.
+
+    Workers of pytest-xdist report to the main process, which records for them.
+    """
     path = os.environ.get("KINDLING_RESULTS")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
     if path and (report.when == "call" or report.outcome != "passed"):
         with open(path, "a", encoding="utf-8") as results:
             print(report.outcome, report.nodeid.removeprefix("tests/"), file=results)
