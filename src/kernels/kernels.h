@@ -9,21 +9,23 @@
 #include "kindling/dtype.h"
 
 #define KDL__MT_WORDS 624
+#define KDL__MT_SCRATCH 32
 /*
- * A fill of so many bytes or more, in one call, may be written past the caches, which is faster
- * where memory is in use already, but not on pages that the system has not provided yet.
+ * A fill of so many bytes or more, in one call, may be written past the caches: faster where the
+ * pages are in use already and what was written is not needed at once; slower on pages that the
+ * system has yet to provide.
  */
-#define KDL__STREAM_NBYTES ((size_t)1 << 20)
+#define KDL__STREAM_NBYTES ((size_t)4 << 20)
 #define KDL__TILE_ROWS 8
 #define KDL__TILE_COLUMNS 4
 
 /*
  * An MT19937 state: a block of 624 raw words, of which words[next..623] are still to be tempered
- * and handed out; next == 624 means that the next draw regenerates the block first. The 16 words
- * behind the block are scratch for kernels that read past its end.
+ * and handed out; next == 624 means that the next draw regenerates the block first. What is
+ * behind the block is scratch, for kernels that read past its end.
  */
 typedef struct kdl__mt {
-    _Alignas(64) uint32_t words[KDL__MT_WORDS + 16];
+    _Alignas(64) uint32_t words[KDL__MT_WORDS + KDL__MT_SCRATCH];
     uint32_t next;
 } kdl__mt;
 
@@ -32,7 +34,7 @@ typedef struct kdl__mt {
  * distance again and again: an element of F2[t]/phi (docs/jump.md). The words behind the 624 are 0.
  */
 typedef struct kdl__jump_element {
-    _Alignas(64) uint32_t words[KDL__MT_WORDS + 16];
+    _Alignas(64) uint32_t words[KDL__MT_WORDS + KDL__MT_SCRATCH];
 } kdl__jump_element;
 
 /*

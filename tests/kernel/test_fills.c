@@ -8,9 +8,9 @@
 #include "fill_cases.h"
 #include "support/unit.h"
 
-enum { ROOM = 3 << 20, MARGIN = 256 };
+enum { ROOM = 2 * KDL__STREAM_NBYTES, MARGIN = 256 };
 
-static unsigned char expected[ROOM], actual[ROOM];
+static _Alignas(64) unsigned char expected[ROOM], actual[ROOM];
 static uint32_t random_state = 12345;
 
 /* A number below `bound`, from a generator that has nothing to do with the one under test. */

@@ -6,7 +6,7 @@
 enum { MARGIN = 64, MOST = 1 << 16 };
 
 static const kdl__kernels *kernels; /* the table under test */
-static unsigned char expected[MOST * 8 + 2 * MARGIN], actual[MOST * 8 + 2 * MARGIN];
+static _Alignas(64) unsigned char expected[MOST * 8 + 2 * MARGIN], actual[MOST * 8 + 2 * MARGIN];
 
 /* `in` and the result lie as far from a multiple of 64 bytes as `shift` elements are. */
 static void check_conversion(kdl_dtype from, const void *in, kdl_dtype to, size_t n, size_t shift)
@@ -113,11 +113,12 @@ static void test_fills(void **state)
 static void test_long_fills(void **state)
 {
     (void)state;
-    const size_t room = KDL__STREAM_NBYTES + 4096;
+    const size_t room = 8 * KDL__STREAM_NBYTES + 4096;
     unsigned char *from_ref = test_malloc(room), *from_table = test_malloc(room);
     for (size_t nbytes = 1; nbytes <= 8; nbytes *= 2)
         for (size_t shift = 0; shift < 3; shift++)
-            check_fill(from_ref, from_table, room, nbytes, KDL__STREAM_NBYTES / nbytes + 77, shift);
+            check_fill(from_ref, from_table, room, nbytes, 8 * KDL__STREAM_NBYTES / nbytes + 77,
+                       shift);
     test_free(from_ref);
     test_free(from_table);
 }

@@ -18,34 +18,17 @@ INLINE words words_xor_if_odd(words a, words b, words matrix)
     return a ^ (-(b & 1) & matrix);
 }
 
-INLINE halves words_narrow(words a)
+INLINE words words_round(words a)
 {
-    return (halves)_mm_packus_epi32(_mm256_castsi256_si128((__m256i)a),
-                                    _mm256_extracti128_si256((__m256i)a, 1));
+    return a + 0x7fff + (a >> 16 & 1);
 }
 
-INLINE words words_widen(halves a)
+/* A pair is in order already: a vector is half a block. */
+INLINE halves words_upper(words a, words b, bool paired)
 {
-    return (words)_mm256_cvtepu16_epi32((__m128i)a);
-}
-
-/* Both vectors are rotated alike; then the lanes with a mask come from the first. */
-typedef struct slide {
-    __m256i rotation, mask;
-} slide;
-
-INLINE slide slide_behind(uint32_t left)
-{
-    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    __m256i bound = _mm256_set1_epi32((int)left);
-    return (slide){ _mm256_sub_epi32(lane, bound), _mm256_cmpgt_epi32(bound, lane) };
-}
-
-INLINE words words_slide(words a, words b, slide by)
-{
-    __m256i before = _mm256_permutevar8x32_epi32((__m256i)a, by.rotation);
-    __m256i behind = _mm256_permutevar8x32_epi32((__m256i)b, by.rotation);
-    return (words)_mm256_blendv_epi8(behind, before, by.mask);
+    (void)paired;
+    __m256i mixed = _mm256_packus_epi32((__m256i)(a >> 16), (__m256i)(b >> 16));
+    return (halves)_mm256_permute4x64_epi64(mixed, 0xd8);
 }
 
 INLINE void words_pair(const uint32_t *block, words *first, words *second)
@@ -54,7 +37,6 @@ INLINE void words_pair(const uint32_t *block, words *first, words *second)
     *second = words_load(block + 8);
 }
 
-/* They are in order: a vector is half a block. */
 INLINE void floats_unpair(floats *first, floats *second)
 {
     (void)first;
@@ -77,6 +59,12 @@ INLINE floats floats_replace(floats a, floats old, floats new)
     return (floats)_mm256_blendv_ps((__m256)a, (__m256) new, equal);
 }
 
+INLINE halves halves_replace(halves a, halves compared, halves old, halves new)
+{
+    __m256i equal = _mm256_cmpeq_epi16((__m256i)(a & compared), (__m256i)old);
+    return (halves)_mm256_blendv_epi8((__m256i)a, (__m256i) new, equal);
+}
+
 typedef __m256 table;
 
 INLINE table table_of(const float eight[8])
@@ -95,14 +83,23 @@ INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)
     return (floats)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)sign);
 }
 
-INLINE halves floats_to_f16(floats a)
+INLINE halves floats_to_f16(floats a, floats b, bool paired)
 {
-    return (halves)_mm256_cvtps_ph((__m256)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    (void)paired;
+    const int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    return (halves)_mm256_setr_m128i(_mm256_cvtps_ph((__m256)a, mode),
+                                     _mm256_cvtps_ph((__m256)b, mode));
 }
 
-INLINE floats floats_from_f16(halves a)
+INLINE floats floats_from_f16(const uint16_t *in)
 {
-    return (floats)_mm256_cvtph_ps((__m128i)a);
+    return (floats)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)in));
+}
+
+INLINE floats floats_from_bf16(const uint16_t *in)
+{
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)in));
+    return (floats)((words)wide << 16);
 }
 
 INLINE floats floats_from_f64(const double *in)
@@ -144,11 +141,6 @@ INLINE doubles doubles_replace(doubles a, doubles old, doubles new)
 INLINE void words_stream(void *out, words a)
 {
     _mm256_stream_si256(out, (__m256i)a);
-}
-
-INLINE void halves_stream(void *out, halves a)
-{
-    _mm_stream_si128(out, (__m128i)a);
 }
 
 INLINE void stream_end(void)

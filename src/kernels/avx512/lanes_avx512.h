@@ -19,28 +19,22 @@ INLINE words words_xor_if_odd(words a, words b, words matrix)
     return (words)_mm512_mask_xor_epi32((__m512i)a, odd, (__m512i)a, (__m512i)matrix);
 }
 
-INLINE halves words_narrow(words a)
+INLINE words words_round(words a)
 {
-    return (halves)_mm512_cvtepi32_epi16((__m512i)a);
+    __mmask16 odd = _mm512_test_epi32_mask((__m512i)a, _mm512_set1_epi32(1 << 16));
+    __m512i rounded = (__m512i)(a + 0x7fff);
+    return (words)_mm512_mask_add_epi32(rounded, odd, rounded, _mm512_set1_epi32(1));
 }
 
-INLINE words words_widen(halves a)
+INLINE halves words_upper(words a, words b, bool paired)
 {
-    return (words)_mm512_cvtepu16_epi32((__m256i)a);
-}
-
-/* The lanes to take, counted through both vectors. */
-typedef words slide;
-
-INLINE slide slide_behind(uint32_t left)
-{
-    return (slide)_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) +
-           (LANES - left);
-}
-
-INLINE words words_slide(words a, words b, slide by)
-{
-    return (words)_mm512_permutex2var_epi32((__m512i)a, (__m512i)by, (__m512i)b);
+    const __m512i straight =
+        _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 47, 45, 43, 41, 39, 37, 35, 33, 31, 29, 27,
+                         25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    const __m512i unpaired =
+        _mm512_set_epi16(63, 61, 59, 57, 55, 53, 51, 49, 31, 29, 27, 25, 23, 21, 19, 17, 47, 45, 43,
+                         41, 39, 37, 35, 33, 15, 13, 11, 9, 7, 5, 3, 1);
+    return (halves)_mm512_permutex2var_epi16((__m512i)a, paired ? unpaired : straight, (__m512i)b);
 }
 
 /* Two blocks: lanes 8 to 15 are the second one's. */
@@ -74,6 +68,12 @@ INLINE floats floats_replace(floats a, floats old, floats new)
     return (floats)_mm512_mask_mov_ps((__m512)a, equal, (__m512) new);
 }
 
+INLINE halves halves_replace(halves a, halves compared, halves old, halves new)
+{
+    __mmask32 equal = _mm512_cmpeq_epi16_mask((__m512i)(a & compared), (__m512i)old);
+    return (halves)_mm512_mask_mov_epi16((__m512i)a, equal, (__m512i) new);
+}
+
 typedef __m512 table;
 
 INLINE table table_of(const float eight[8])
@@ -92,14 +92,25 @@ INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)
     return (floats)_mm512_mask_blend_ps(set, (__m512)no, (__m512)yes);
 }
 
-INLINE halves floats_to_f16(floats a)
+INLINE halves floats_to_f16(floats a, floats b, bool paired)
 {
-    return (halves)_mm512_cvtps_ph((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    const __m512i straight = _mm512_set_epi64(11, 10, 9, 8, 3, 2, 1, 0);
+    const __m512i unpaired = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
+    return (halves)_mm512_permutex2var_epi64(
+        _mm512_castsi256_si512(_mm512_cvtps_ph((__m512)a, mode)), paired ? unpaired : straight,
+        _mm512_castsi256_si512(_mm512_cvtps_ph((__m512)b, mode)));
 }
 
-INLINE floats floats_from_f16(halves a)
+INLINE floats floats_from_f16(const uint16_t *in)
 {
-    return (floats)_mm512_cvtph_ps((__m256i)a);
+    return (floats)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)in));
+}
+
+INLINE floats floats_from_bf16(const uint16_t *in)
+{
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)in));
+    return (floats)((words)wide << 16);
 }
 
 INLINE floats floats_from_f64(const double *in)
@@ -136,11 +147,6 @@ INLINE doubles doubles_replace(doubles a, doubles old, doubles new)
 INLINE void words_stream(void *out, words a)
 {
     _mm512_stream_si512(out, (__m512i)a);
-}
-
-INLINE void halves_stream(void *out, halves a)
-{
-    _mm256_stream_si256(out, (__m256i)a);
 }
 
 INLINE void stream_end(void)

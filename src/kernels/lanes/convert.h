@@ -15,41 +15,43 @@ INLINE floats load_as_floats(kdl_dtype dtype, const void *in)
     case KDL_F64:
         return floats_from_f64(in);
     case KDL_F16:
-        return floats_from_f16(halves_load(in));
+        return floats_from_f16(in);
     case KDL_BF16:
-        return (floats)(words_widen(halves_load(in)) << 16);
+        return floats_from_bf16(in);
     default:
         return (floats)words_load(in);
     }
 }
 
 /* To nearest, ties to even, as kdl__f32_to_bf16; not for NaN, some of which the carry changes. */
-INLINE halves floats_to_bf16(floats vector)
+INLINE halves floats_to_bf16(floats a, floats b, bool paired)
 {
-    words bits = (words)vector;
-    return words_narrow((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    return words_upper(words_round((words)a), words_round((words)b), paired);
 }
 
-INLINE halves any_to_bf16(floats vector)
+INLINE floats with_quiet_nan(floats vector)
 {
     words nan = (words)(vector != vector);
-    return floats_to_bf16((floats)((nan & 0x7fc00000) | (~nan & (words)vector)));
+    return (floats)((nan & 0x7fc00000) | (~nan & (words)vector));
 }
 
-INLINE void store_floats(kdl_dtype dtype, floats vector, void *out)
+/* 2 * LANES values. */
+INLINE void store_floats(kdl_dtype dtype, floats a, floats b, void *out)
 {
     switch (dtype) {
     case KDL_F64:
-        floats_to_f64(vector, out);
+        floats_to_f64(a, out);
+        floats_to_f64(b, (double *)out + LANES);
         break;
     case KDL_F16:
-        halves_store(out, floats_to_f16(vector));
+        words_store(out, (words)floats_to_f16(a, b, false));
         break;
     case KDL_BF16:
-        halves_store(out, any_to_bf16(vector));
+        words_store(out, (words)floats_to_bf16(with_quiet_nan(a), with_quiet_nan(b), false));
         break;
     default:
-        words_store(out, (words)vector);
+        words_store(out, (words)a);
+        words_store((float *)out + LANES, (words)b);
         break;
     }
 }
@@ -59,15 +61,21 @@ INLINE size_t float_nbytes(kdl_dtype dtype)
     return dtype == KDL_F64 ? 8 : dtype == KDL_F32 ? 4 : 2;
 }
 
+INLINE void convert_pair(kdl_dtype from, const char *in, kdl_dtype to, char *out)
+{
+    store_floats(to, load_as_floats(from, in),
+                 load_as_floats(from, in + LANES * float_nbytes(from)), out);
+}
+
 INLINE void convert_floats(kdl_dtype from, const char *in, kdl_dtype to, char *out, size_t n)
 {
     const size_t in_nbytes = float_nbytes(from), out_nbytes = float_nbytes(to);
-    for (; n >= LANES; n -= LANES, in += LANES * in_nbytes, out += LANES * out_nbytes)
-        store_floats(to, load_as_floats(from, in), out);
+    for (; n >= PAIR; n -= PAIR, in += PAIR * in_nbytes, out += PAIR * out_nbytes)
+        convert_pair(from, in, to, out);
     if (n > 0) {
-        double source[LANES] = { 0 }, target[LANES];
+        double source[PAIR] = { 0 }, target[PAIR];
         memcpy(source, in, n * in_nbytes);
-        store_floats(to, load_as_floats(from, source), target);
+        convert_pair(from, (char *)source, to, (char *)target);
         memcpy(out, target, n * out_nbytes);
     }
 }

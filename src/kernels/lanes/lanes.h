@@ -11,28 +11,28 @@
  *
  *     LANES                 32-bit lanes in a vector: 4, 8 or 16
  *
- * and after it these functions and the types `slide` and `table`:
+ * and after it these functions and the type `table`:
  *
  *     words_merge(mask, a, b)         the bits of a where `mask` has ones, else those of b
  *     words_xor_if_odd(a, b, matrix)  a ^ matrix in the lanes where b is odd, else a
- *     words_narrow(a)                 16 bits of each lane; the others are 0
- *     words_widen(halves)             zero-extended
- *     slide_behind(left)              see words_slide; left < LANES
- *     words_slide(a, b, slide)        the last `left` lanes of a, then the first ones of b
  *     words_pair(block, first, second)  loads from one or two blocks of 16 the words 0-7 and 8-15
  *                                     (4 lanes: 0-3 and 8-11 of what begins at `block`)
  *     floats_unpair(first, second)    turns two such vectors, in place, into the order of blocks
+ *     words_round(a)                  a + 0x7fff, and 1 more where a has bit 16
+ *     words_upper(a, b, paired)       the upper 16 bits of each lane; unpaired if paired
  *     floats_fma(a, b, c)             a * b + c rounded once
  *     floats_sqrt(a)
  *     floats_replace(a, old, new)     a, but new where a == old
+ *     halves_replace(a, compared, old, new)    a, but new where a & compared == old
  *     table_of(eight)                 a table of eight floats
  *     table_look_up(table, words)     the entries that the words tell, which are below 8
  *     floats_if_bit(a, bit, yes, no)  yes where words a have the bit, else no
- *     floats_to_f16(a), floats_from_f16(halves)
- *     floats_from_f64(in), floats_to_f64(a, out)    LANES doubles in memory
+ *     floats_to_f16(a, b, paired)     rounded to nearest; unpaired if paired
+ *     floats_from_f16(in), floats_from_bf16(in), floats_from_f64(in)    of LANES in memory
+ *     floats_to_f64(a, out)           to LANES in memory
  *     doubles_from_draws(a)           of each two words the low 53 bits, the first word high
  *     doubles_fma(a, b, c), doubles_replace(a, old, new)
- *     words_stream(out, a), halves_stream(out, a)   stores past the caches, to an aligned place
+ *     words_stream(out, a)            stores past the caches, to an aligned place
  *     stream_end()                    makes them visible to other threads in order
  */
 #ifndef KDL_SRC_KERNELS_LANES_LANES_H
@@ -49,12 +49,13 @@ typedef uint32_t words __attribute__((vector_size(4 * LANES)));
 typedef uint64_t longs __attribute__((vector_size(4 * LANES)));
 typedef int32_t integers __attribute__((vector_size(4 * LANES)));
 typedef float floats __attribute__((vector_size(4 * LANES)));
-typedef double doubles __attribute__((vector_size(4 * LANES))); /* half as many */
-typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+typedef double doubles __attribute__((vector_size(4 * LANES)));  /* half as many */
+typedef uint16_t halves __attribute__((vector_size(4 * LANES))); /* twice as many */
+
+enum { PAIR = 2 * LANES };
 
 /* In memory, wherever an element may begin. (GCC copies what memcpy names by way of the stack.) */
 typedef words placed_words __attribute__((aligned(1), may_alias));
-typedef halves placed_halves __attribute__((aligned(1), may_alias));
 
 INLINE words words_load(const void *from)
 {
@@ -64,16 +65,6 @@ INLINE words words_load(const void *from)
 INLINE void words_store(void *to, words vector)
 {
     *(placed_words *)to = vector;
-}
-
-INLINE halves halves_load(const void *from)
-{
-    return *(const placed_halves *)from;
-}
-
-INLINE void halves_store(void *to, halves vector)
-{
-    *(placed_halves *)to = vector;
 }
 
 INLINE words words_all(uint32_t value)

@@ -14,9 +14,7 @@
 
 enum {
     BLOCK = 16, /* draws and values, of which the first half are the radii's */
-    PAIR = 2 * LANES,
-    UNIT = PAIR > BLOCK ? PAIR : BLOCK,            /* whole blocks in whole pairs of vectors */
-    APART = LANES > BLOCK / 2 ? LANES : BLOCK / 2, /* from a pair's first vector to its second */
+    UNIT = PAIR > BLOCK ? PAIR : BLOCK, /* whole blocks in whole pairs of vectors */
     GROUPS = LANES == 4 ? 4 : 3, /* 2 * 624 values are 13 (16 lanes), 26 or 39 times as many */
     BATCH = 2 * KDL__MT_WORDS
 };
@@ -111,17 +109,21 @@ INLINE void sines_of(floats *sine, floats *cosine, const words *k, const int gro
     }
 }
 
-INLINE void put_floats(kdl_dtype dtype, floats values, void *out, bool stream)
+/* 2 * LANES values, from the order of pairs to that of blocks. */
+INLINE void put_pair(kdl_dtype dtype, floats first, floats second, char *out, bool stream)
 {
-    if (dtype == KDL_F16)
-        put_halves(out, floats_to_f16(values), stream);
-    else if (dtype == KDL_BF16)
-        put_halves(out, floats_to_bf16(values), stream);
-    else
-        put_words(out, (words)values, stream);
+    if (dtype == KDL_F16) {
+        put_words(out, (words)floats_to_f16(first, second, true), stream);
+    } else if (dtype == KDL_BF16) {
+        put_words(out, (words)floats_to_bf16(first, second, true), stream);
+    } else {
+        floats_unpair(&first, &second);
+        put_words(out, (words)first, stream);
+        put_words(out + sizeof first, (words)second, stream);
+    }
 }
 
-/* Where a pair of vectors begins: behind the one before, but 4 lanes take two for a block. */
+/* Where the draws of a pair of vectors begin: with 4 lanes, two pairs share a block. */
 INLINE size_t pair_begin(int pair)
 {
     return LANES == 4 ? BLOCK * (size_t)(pair / 2) + LANES * (size_t)(pair % 2)
@@ -140,11 +142,14 @@ INLINE void box_muller(const uint32_t *draws, const int groups, kdl_dtype dtype,
     sines_of(sine, cosine, second, groups);
     EACH_GROUP
     {
-        floats low = floats_fma(radius[i] * cosine[i], std, mean);
-        floats high = floats_fma(radius[i] * sine[i], std, mean);
-        floats_unpair(&low, &high);
-        put_floats(dtype, low, out + size * pair_begin(i), stream);
-        put_floats(dtype, high, out + size * (pair_begin(i) + APART), stream);
+        cosine[i] = floats_fma(radius[i] * cosine[i], std, mean);
+        sine[i] = floats_fma(radius[i] * sine[i], std, mean);
+        if (LANES > 4) {
+            put_pair(dtype, cosine[i], sine[i], out + size * PAIR * (size_t)i, stream);
+        } else if (i % 2 == 1) { /* the halves of a block */
+            put_pair(dtype, cosine[i - 1], cosine[i], out + size * PAIR * (size_t)(i - 1), stream);
+            put_pair(dtype, sine[i - 1], sine[i], out + size * PAIR * (size_t)i, stream);
+        }
     }
 }
 
@@ -175,25 +180,19 @@ INLINE void transform(const uint32_t *draws, kdl_dtype dtype, float mean, float 
 }
 
 /*
- * Lays down at least the next BLOCK draws, and no more than are wanted; returns how many. When less
- * than BLOCK words are left of the engine's block, these come first and two new blocks follow, so
- * that from then on nothing stays behind but as many as there were.
+ * Lays down at most BATCH of the next draws, and no more than are wanted; returns how many. They
+ * bring the engine into a new block, or take it from there into the next but one.
  */
 INLINE size_t draw_batch(kdl__mt *mt, uint32_t *draws, size_t wanted)
 {
-    size_t left = KDL__MT_WORDS - mt->next;
-    if (left >= BLOCK || wanted < BATCH) {
-        size_t whole = left >= BLOCK ? left / BLOCK * BLOCK : BATCH;
-        size_t count = wanted < whole ? wanted : whole;
-        put_some(mt, DRAWS_24_BITS, NULL, (char *)draws, count);
-        return count;
+    if (mt->next <= MIRROR && wanted > BATCH) {
+        put_blocks(mt, DRAWS_24_BITS, NULL, (char *)draws, 2, false);
+        return BATCH;
     }
-    put_some(mt, DRAWS_24_BITS, NULL, (char *)draws, left);
-    for (size_t i = 0; i < 2 * VECTORS; i++)
-        put(DRAWS_24_BITS, NULL, twist_vector(mt->words, i % VECTORS), draws + left + LANES * i,
-            false);
-    mt->next = KDL__MT_WORDS - (uint32_t)left;
-    return BATCH;
+    size_t some = wanted > BATCH ? (KDL__MT_WORDS - mt->next) / UNIT * UNIT + UNIT : BATCH;
+    size_t count = wanted < some ? wanted : some;
+    put_some(mt, DRAWS_24_BITS, NULL, (char *)draws, count);
+    return count;
 }
 
 /*
@@ -207,9 +206,9 @@ static bool is_plain(float mean, float std)
 
 INLINE void normal(kdl__mt *mt, kdl_dtype dtype, float mean, float std, void *out, size_t n)
 {
-    _Alignas(64) uint32_t draws[BATCH + BLOCK];
+    _Alignas(64) uint32_t draws[BATCH];
     const size_t size = dtype == KDL_F32 ? 4 : 2;
-    const bool aligned = (uintptr_t)out % (LANES * size) == 0;
+    const bool aligned = (uintptr_t)out % sizeof(words) == 0;
     const bool stream = aligned && n * size >= KDL__STREAM_NBYTES;
     char *at = out;
     for (size_t count; n > 0; n -= count, at += count * size) {

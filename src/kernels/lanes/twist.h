@@ -2,8 +2,8 @@
 /*
  * MT19937 in vectors. A block is replaced in place: vector i of the new block follows from the old
  * vectors i and i + 1 and from the words 397 on, which are old ones while they lie in the block
- * and new ones behind it. The new block's first vector is therefore mirrored behind the block, and
- * no vector has to be put together from the two ends.
+ * and new ones behind it. The first words of the new block are therefore mirrored behind the block:
+ * no vector has to be put together from the two ends, neither there nor where draws are taken.
  */
 #ifndef KDL_SRC_KERNELS_LANES_TWIST_H
 #define KDL_SRC_KERNELS_LANES_TWIST_H
@@ -12,12 +12,13 @@
 
 enum {
     VECTORS = KDL__MT_WORDS / LANES,
+    MIRROR = KDL__MT_SCRATCH,
     /* From this vector on, the words 397 on lie wholly in the mirror or at the block's beginning. */
     VECTORS_AHEAD = (KDL__MT_WORDS - KDL__MT_SHIFT) / LANES + 1
 };
 
-/* Vector i of the next block; to be called for i = 0 to VECTORS - 1 in order. */
-INLINE words twist_vector(uint32_t *block, size_t i)
+/* Makes vector i of the next block; to be called for i = 0 to VECTORS - 1 in order. */
+INLINE void twist_vector(uint32_t *block, size_t i)
 {
     uint32_t *at = block + LANES * i;
     const uint32_t *shifted = at + KDL__MT_SHIFT - (i < VECTORS_AHEAD ? 0 : KDL__MT_WORDS);
@@ -26,15 +27,19 @@ INLINE words twist_vector(uint32_t *block, size_t i)
     words made =
         words_xor_if_odd(words_load(shifted) ^ mixed >> 1, next, words_all(KDL__MT_MATRIX));
     words_store(at, made);
-    if (i == 0)
-        words_store(block + KDL__MT_WORDS, made);
-    return made;
+    if (i < MIRROR / LANES)
+        words_store(at + KDL__MT_WORDS, made);
+}
+
+static void twist_from(uint32_t *block, size_t i)
+{
+    for (; i < VECTORS; i++)
+        twist_vector(block, i);
 }
 
 static void regenerate(kdl__mt *mt)
 {
-    for (size_t i = 0; i < VECTORS; i++)
-        twist_vector(mt->words, i);
+    twist_from(mt->words, 0);
     mt->next = 0;
 }
 
@@ -46,19 +51,18 @@ INLINE words temper(words raw)
     return raw ^ raw >> 18;
 }
 
-/* The next `count` <= LANES raw words, in the first lanes. */
+/* The next `count` <= LANES raw words, in the first lanes; the others are anything. */
 INLINE words take(kdl__mt *mt, uint32_t count)
 {
-    uint32_t left = KDL__MT_WORDS - mt->next;
-    if (count <= left) { /* what lies behind the block is read too, but not used */
-        words group = words_load(mt->words + mt->next);
-        mt->next += count;
-        return group;
-    }
-    words last = words_load(mt->words + KDL__MT_WORDS - LANES);
-    regenerate(mt);
-    mt->next = count - left;
-    return words_slide(last, words_load(mt->words), slide_behind(left));
+    const uint32_t *from = mt->words + mt->next;
+    mt->next += count;
+    if (mt->next <= KDL__MT_WORDS)
+        return words_load(from);
+    mt->next -= KDL__MT_WORDS;
+    twist_vector(mt->words, 0);
+    words group = words_load(from); /* from the old block, then from the mirror of the new one */
+    twist_from(mt->words, 1);
+    return group;
 }
 
 #endif

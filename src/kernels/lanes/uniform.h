@@ -9,7 +9,16 @@
 #include "kernels/ref/ref.h"
 
 /* What LANES raw words become. */
-enum kind { DRAWS, DRAWS_24_BITS, UNIFORM_F32, UNIFORM_F16, UNIFORM_BF16, UNIFORM_F64 };
+enum kind {
+    DRAWS,
+    DRAWS_24_BITS,
+    UNIFORM_F32,
+    UNIFORM_F32_REPLACED, /* for ranges where some draw gives `to` */
+    UNIFORM_F16,
+    UNIFORM_BF16,
+    UNIFORM_F64,
+    UNIFORM_F64_REPLACED
+};
 
 /* A uniform's arguments, for the dtype that is made. */
 struct range {
@@ -20,12 +29,12 @@ struct range {
 
 INLINE size_t kind_nbytes(enum kind kind)
 {
-    return kind == UNIFORM_F64 ? 8 : kind == UNIFORM_F16 || kind == UNIFORM_BF16 ? 2 : 4;
+    return kind >= UNIFORM_F64 ? 8 : kind == UNIFORM_F16 || kind == UNIFORM_BF16 ? 2 : 4;
 }
 
 INLINE size_t kind_draws(enum kind kind)
 {
-    return kind == UNIFORM_F64 ? 2 : 1;
+    return kind >= UNIFORM_F64 ? 2 : 1;
 }
 
 INLINE void put_words(void *out, words vector, bool stream)
@@ -36,85 +45,93 @@ INLINE void put_words(void *out, words vector, bool stream)
         words_store(out, vector);
 }
 
-INLINE void put_halves(void *out, halves vector, bool stream)
-{
-    if (stream)
-        halves_stream(out, vector);
-    else
-        halves_store(out, vector);
-}
-
 INLINE floats affine(const struct range *range, words draws)
 {
     return floats_fma(floats_from_words(draws & 0xffffff), range->scale, range->from);
 }
 
-INLINE halves replace_upper(const struct range *range, halves values)
+INLINE doubles affine_f64(const struct range *range, words draws)
 {
-    halves equal = (halves)((values & range->compared) == range->upper);
-    return (equal & range->lower) | (~equal & values);
+    return doubles_fma(doubles_from_draws(draws), range->scale_f64, range->from_f64);
 }
 
-/* Makes LANES / kind_draws(kind) values of the words, and puts them down at `out`. */
-INLINE void put(enum kind kind, const struct range *range, words raw, void *out, bool stream)
+INLINE words replace_upper(const struct range *range, halves values)
 {
-    words draws = temper(raw);
-    floats values;
-    doubles values_f64;
+    return (words)halves_replace(values, range->compared, range->upper, range->lower);
+}
+
+/* What becomes of a vector of draws, for kinds that fill one with them. */
+INLINE words make(enum kind kind, const struct range *range, words draws)
+{
     switch (kind) {
-    case DRAWS:
-        put_words(out, draws, stream);
-        break;
     case DRAWS_24_BITS:
-        put_words(out, draws & 0xffffff, stream);
-        break;
+        return draws & 0xffffff;
     case UNIFORM_F32:
-        values = floats_replace(affine(range, draws), range->to, range->from);
-        put_words(out, (words)values, stream);
-        break;
-    case UNIFORM_F16:
-        put_halves(out, replace_upper(range, floats_to_f16(affine(range, draws))), stream);
-        break;
-    case UNIFORM_BF16:
-        put_halves(out, replace_upper(range, floats_to_bf16(affine(range, draws))), stream);
-        break;
+        return (words)affine(range, draws);
+    case UNIFORM_F32_REPLACED:
+        return (words)floats_replace(affine(range, draws), range->to, range->from);
     case UNIFORM_F64:
-        values_f64 = doubles_fma(doubles_from_draws(draws), range->scale_f64, range->from_f64);
-        values_f64 = doubles_replace(values_f64, range->to_f64, range->from_f64);
-        put_words(out, (words)values_f64, stream);
-        break;
+        return (words)affine_f64(range, draws);
+    case UNIFORM_F64_REPLACED:
+        return (words)doubles_replace(affine_f64(range, draws), range->to_f64, range->from_f64);
+    default:
+        return draws;
+    }
+}
+
+/* Makes PAIR / kind_draws(kind) values of two vectors of raw words, and puts them at `out`. */
+INLINE void put(enum kind kind, const struct range *range, words a, words b, char *out, bool stream)
+{
+    a = temper(a);
+    b = temper(b);
+    if (kind == UNIFORM_F16) {
+        halves values = floats_to_f16(affine(range, a), affine(range, b), false);
+        put_words(out, replace_upper(range, values), stream);
+    } else if (kind == UNIFORM_BF16) {
+        halves values = floats_to_bf16(affine(range, a), affine(range, b), false);
+        put_words(out, replace_upper(range, values), stream);
+    } else {
+        put_words(out, make(kind, range, a), stream);
+        put_words(out + sizeof a, make(kind, range, b), stream);
     }
 }
 
 /* n values, wherever the engine stands and the destination lies. */
 INLINE void put_some(kdl__mt *mt, enum kind kind, const struct range *range, char *out, size_t n)
 {
-    const size_t group = LANES / kind_draws(kind), nbytes = group * kind_nbytes(kind);
-    for (; n >= group; n -= group, out += nbytes)
-        put(kind, range, take(mt, LANES), out, false);
+    const size_t pair = PAIR / kind_draws(kind), size = kind_nbytes(kind);
+    for (; n >= pair; n -= pair, out += pair * size) {
+        words a = take(mt, LANES), b = take(mt, LANES);
+        put(kind, range, a, b, out, false);
+    }
     if (n > 0) {
-        char last[4 * LANES];
-        put(kind, range, take(mt, (uint32_t)(n * kind_draws(kind))), last, false);
-        memcpy(out, last, n * kind_nbytes(kind));
+        const uint32_t count = (uint32_t)(n * kind_draws(kind));
+        char last[2 * sizeof(words)];
+        words a = take(mt, count < LANES ? count : LANES);
+        words b = take(mt, count < LANES ? 0 : count - LANES);
+        put(kind, range, a, b, last, false);
+        memcpy(out, last, n * size);
     }
 }
 
 /*
- * As many draws as `blocks` blocks have, when fewer than LANES words are left in the present one.
- * Each new vector slides up to those that are left behind it.
+ * As many draws as an even number of blocks has, when at most MIRROR words of the present block are
+ * used. A vector of it is taken just before its place goes to the next block.
  */
 INLINE void put_blocks(kdl__mt *mt, enum kind kind, const struct range *range, char *out,
                        size_t blocks, bool stream)
 {
-    const size_t nbytes = LANES / kind_draws(kind) * kind_nbytes(kind);
-    slide by = slide_behind(KDL__MT_WORDS - mt->next);
-    words before = words_load(mt->words + KDL__MT_WORDS - LANES);
-    for (; blocks > 0; blocks--) {
-        for (size_t i = 0; i < VECTORS; i++, out += nbytes) {
-            words made = twist_vector(mt->words, i);
-            put(kind, range, words_slide(before, made, by), out, stream);
-            before = made;
-        }
+    const size_t nbytes = PAIR / kind_draws(kind) * kind_nbytes(kind);
+    const uint32_t *unused = mt->words + mt->next;
+    size_t i = 0;
+    for (size_t pairs = blocks * VECTORS / 2; pairs > 0; pairs--, out += nbytes) {
+        words a = words_load(unused + LANES * i);
+        twist_vector(mt->words, i);
+        i = i + 1 < VECTORS ? i + 1 : 0;
+        words b = words_load(unused + LANES * i);
+        twist_vector(mt->words, i);
+        i = i + 1 < VECTORS ? i + 1 : 0;
+        put(kind, range, a, b, out, stream);
     }
     if (stream)
         stream_end();
@@ -122,21 +139,22 @@ INLINE void put_blocks(kdl__mt *mt, enum kind kind, const struct range *range, c
 
 /*
  * n values. When they are many, the first ones bring the destination to a vector's alignment, the
- * next ones the engine to the end of its block; from there on it goes block by block.
+ * next ones the engine into a new block; from there on it goes block by block. The last block is
+ * not replaced before a draw is wanted of the next one, as in every engine.
  */
 INLINE void put_all(kdl__mt *mt, enum kind kind, const struct range *range, void *out, size_t n)
 {
     const size_t size = kind_nbytes(kind), draws = kind_draws(kind);
-    const size_t group = LANES / draws, block = KDL__MT_WORDS / draws;
+    const size_t pair = PAIR / draws, block = KDL__MT_WORDS / draws;
     char *at = out;
-    if (n >= 3 * block) {
-        size_t first = -(uintptr_t)at % (group * size) / size;
+    if (n >= 4 * block) {
+        size_t first = -(uintptr_t)at % sizeof(words) / size;
         put_some(mt, kind, range, at, first);
-        size_t some = (KDL__MT_WORDS - mt->next) / LANES * group;
+        size_t some = (KDL__MT_WORDS - mt->next) / PAIR * pair + pair;
         put_some(mt, kind, range, at + first * size, some);
         at += (first + some) * size;
         n -= first + some;
-        size_t blocks = n / block;
+        size_t blocks = (n - 1) / block / 2 * 2;
         if (n * size >= KDL__STREAM_NBYTES)
             put_blocks(mt, kind, range, at, blocks, true);
         else
@@ -158,6 +176,10 @@ static void draw_words(kdl__mt *mt, uint32_t *out, size_t n)
  * the length of the range. Their product is then the same number before it is rounded, except for
  * a length so small that the factor rounds it. Those are left to ref, as are arguments that are not
  * finite: so no value is a NaN.
+ *
+ * Values grow with their draws, and `to` is the most that a value can be rounded to. So f32 and f64
+ * ask of the last draw alone whether any gives `to` and has to be replaced; in half precision some
+ * nearly always do.
  */
 static bool scales_f32(float from, float length)
 {
@@ -194,7 +216,10 @@ static void uniform_f32(kdl__mt *mt, float from, float to, float *out, size_t n)
         return;
     }
     const struct range range = range_f32(from, to);
-    put_all(mt, UNIFORM_F32, &range, out, n);
+    if (fmaf(0x1p24f - 1, (to - from) * 0x1p-24f, from) == to)
+        put_all(mt, UNIFORM_F32_REPLACED, &range, out, n);
+    else
+        put_all(mt, UNIFORM_F32, &range, out, n);
 }
 
 static void uniform_f16(kdl__mt *mt, float from, float to, uint16_t *out, size_t n)
@@ -226,7 +251,10 @@ static void uniform_f64(kdl__mt *mt, double from, double to, double *out, size_t
     const struct range range = { .scale_f64 = doubles_all((to - from) * 0x1p-53),
                                  .from_f64 = doubles_all(from),
                                  .to_f64 = doubles_all(to) };
-    put_all(mt, UNIFORM_F64, &range, out, n);
+    if (fma(0x1p53 - 1, (to - from) * 0x1p-53, from) == to)
+        put_all(mt, UNIFORM_F64_REPLACED, &range, out, n);
+    else
+        put_all(mt, UNIFORM_F64, &range, out, n);
 }
 
 #endif

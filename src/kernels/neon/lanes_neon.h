@@ -18,33 +18,22 @@ INLINE words words_xor_if_odd(words a, words b, words matrix)
     return a ^ ((words)vtstq_u32((uint32x4_t)b, vdupq_n_u32(1)) & matrix);
 }
 
-INLINE halves words_narrow(words a)
+INLINE words words_round(words a)
 {
-    return (halves)vmovn_u32((uint32x4_t)a);
+    return a + 0x7fff + (a >> 16 & 1);
 }
 
-INLINE words words_widen(halves a)
+/* A pair is in order already: a vector lies in a half of the block. */
+INLINE halves words_upper(words a, words b, bool paired)
 {
-    return (words)vmovl_u16((uint16x4_t)a);
+    (void)paired;
+    return (halves)vuzp2q_u16((uint16x8_t)a, (uint16x8_t)b);
 }
 
 /* The bytes of an index of words. */
 INLINE uint8x16_t bytes_of(words index)
 {
     return (uint8x16_t)(index * 0x04040404 + 0x03020100);
-}
-
-/* The bytes to take, counted through both vectors. */
-typedef uint8x16_t slide;
-
-INLINE slide slide_behind(uint32_t left)
-{
-    return bytes_of((words){ 0, 1, 2, 3 } + (LANES - left));
-}
-
-INLINE words words_slide(words a, words b, slide by)
-{
-    return (words)vqtbl2q_u8((uint8x16x2_t){ { (uint8x16_t)a, (uint8x16_t)b } }, by);
 }
 
 /* Half of a block. */
@@ -54,7 +43,6 @@ INLINE void words_pair(const uint32_t *block, words *first, words *second)
     *second = words_load(block + 8);
 }
 
-/* They are in order: each vector has its place in a half of the block. */
 INLINE void floats_unpair(floats *first, floats *second)
 {
     (void)first;
@@ -77,6 +65,12 @@ INLINE floats floats_replace(floats a, floats old, floats new)
     return (floats)vbslq_f32(equal, (float32x4_t) new, (float32x4_t)a);
 }
 
+INLINE halves halves_replace(halves a, halves compared, halves old, halves new)
+{
+    uint16x8_t equal = vceqq_u16((uint16x8_t)(a & compared), (uint16x8_t)old);
+    return (halves)vbslq_u16(equal, (uint16x8_t) new, (uint16x8_t)a);
+}
+
 typedef uint8x16x2_t table;
 
 INLINE table table_of(const float eight[8])
@@ -96,14 +90,20 @@ INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)
     return (floats)vbslq_f32(set, (float32x4_t)yes, (float32x4_t)no);
 }
 
-INLINE halves floats_to_f16(floats a)
+INLINE halves floats_to_f16(floats a, floats b, bool paired)
 {
-    return (halves)vcvt_f16_f32((float32x4_t)a);
+    (void)paired;
+    return (halves)vcvt_high_f16_f32(vcvt_f16_f32((float32x4_t)a), (float32x4_t)b);
 }
 
-INLINE floats floats_from_f16(halves a)
+INLINE floats floats_from_f16(const uint16_t *in)
 {
-    return (floats)vcvt_f32_f16((float16x4_t)a);
+    return (floats)vcvt_f32_f16((float16x4_t)vld1_u16(in));
+}
+
+INLINE floats floats_from_bf16(const uint16_t *in)
+{
+    return (floats)((words)vmovl_u16(vld1_u16(in)) << 16);
 }
 
 INLINE floats floats_from_f64(const double *in)
@@ -138,11 +138,6 @@ INLINE doubles doubles_replace(doubles a, doubles old, doubles new)
 INLINE void words_stream(void *out, words a)
 {
     words_store(out, a);
-}
-
-INLINE void halves_stream(void *out, halves a)
-{
-    halves_store(out, a);
 }
 
 INLINE void stream_end(void)
