@@ -17,5 +17,6 @@
 #include "kindling/nn_container.h"
 #include "kindling/nn_linear.h"
 #include "kindling/nn_norm.h"
+#include "kindling/nn_recurrent.h"
 
 #endif

@@ -43,6 +43,15 @@ void kdl__expand(kdl_shape *shape, int count)
         shape->ndim = count;
 }
 
+bool kdl__size_product(const kdl_module *module, int64_t a, int64_t b, int64_t *product)
+{
+    if (!__builtin_mul_overflow(a, b, product))
+        return true;
+    kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_RUNTIME,
+                 "numel: integer multiplication overflow");
+    return false;
+}
+
 static void expand_ratios(kdl_ratios *ratios, int count)
 {
     bool is_number =
@@ -100,6 +109,9 @@ kdl_module *kdl__nn_finish(kdl_module *module)
         const char **string = kdl__argument_at(module, argument);
         if (argument->kind == KDL__KIND_STRING && *string)
             *string = kdl__intern(module->ctx, *string, strlen(*string));
+        else if (argument->kind == KDL__KIND_STRING && !argument->optional)
+            kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_TYPE,
+                         "the argument '%s' cannot be None", argument->name);
         if (argument->kind == KDL__KIND_SHAPE)
             kdl__expand(kdl__argument_at(module, argument), arguments->expand);
         if (argument->kind == KDL__KIND_RATIOS)

@@ -133,5 +133,10 @@ const kdl__argument *kdl__find_argument(const kdl__arguments *arguments, const c
 
 /* Records an error whose place is the module's class; the message is written as a `repr` is. */
 kdl_status kdl__fail_in(const kdl_module *module, kdl_status status, const char *message);
+/* Warns; likewise. */
+void kdl__warn_in(const kdl_module *module, const char *message);
+
+/* a * b as a size; RuntimeError (false) when it is beyond int64_t. */
+bool kdl__size_product(const kdl_module *module, int64_t a, int64_t b, int64_t *product);
 
 #endif

@@ -241,3 +241,11 @@ kdl_status kdl__fail_in(const kdl_module *module, kdl_status status, const char 
     kdl_free(module->ctx, text);
     return module->ctx->status;
 }
+
+void kdl__warn_in(const kdl_module *module, const char *message)
+{
+    char *text = render(module, kdl__class_arguments(module->class), message);
+    if (text)
+        kdl__warn(module->ctx, "%s", text);
+    kdl_free(module->ctx, text);
+}

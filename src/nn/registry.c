@@ -52,6 +52,15 @@ static const kdl_module_class *const classes[] = {
     /* normalisation */
     KDL_CLASS_LAYER_NORM,
     KDL_CLASS_RMS_NORM,
+    /* recurrent layers */
+    KDL_CLASS_GRU,
+    KDL_CLASS_GRU_CELL,
+    KDL_CLASS_LSTM,
+    KDL_CLASS_LSTM_CELL,
+    KDL_CLASS_RNN,
+    KDL_CLASS_RNN_BASE,
+    KDL_CLASS_RNN_CELL,
+    KDL_CLASS_RNN_CELL_BASE,
 };
 
 const kdl_module_class *kdl_nn_class_at(size_t index)

@@ -265,6 +265,8 @@ FUNCTIONS = {
     "kdl_next": (BOOL, ctypes.POINTER(Iterator)),
     "kdl_model_from_config_with": (NewModule, POINTER, TEXT, SIZE, ctypes.POINTER(ModelOptions)),
     "kdl_model_checkpoint_plan": (NewPlan, POINTER),
+    "kdl_plan_new": (NewPlan, POINTER),
+    "kdl_module_plan": (Status, POINTER, POINTER),
     "kdl_plan_release": (None, POINTER),
     "kdl_plan_count": (INT, POINTER),
     "kdl_plan_get": (ctypes.POINTER(PlanTensor), POINTER, INT),
@@ -517,6 +519,10 @@ class Plan:
 
     def __del__(self):
         self.context.library.kdl_plan_release(self.pointer)
+
+    def add_module(self, module):
+        """Appends what a module's state_dict() has."""
+        self.context.call("kdl_module_plan", module, self)
 
     def read(self, index, first=0, count=None):
         """(name, values): a whole tensor, or a range of its elements."""

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers by their constructors' calls: digests of the values, generator states, printed texts."""
+import warnings
+
+import torch
+from torch import nn  # noqa: F401: calls name it
+
+from golden import DTYPES, HEADER, digest, raw
+
+SEEDS = (0, 2**32 - 1)
+CASES = (("f32", "float32"), ("f64", "float64"), ("bf16", "bfloat16"))
+
+# "{}" stands for the argument dtype.
+CALLS = (
+    "RNN(4, 9, 2, 'relu', False, True, 0.5, True{})",
+    "RNN(3, 5{})",
+    "LSTM(8, 6, 3, False, True, 0.1, True, 5{})",
+    "LSTM(10, 20, 2, dropout=0.25, batch_first=True{})",
+    "LSTM(6, 11, bidirectional=True, proj_size=1{})",
+    "GRU(7, 4, 3, bias=False, bidirectional=True{})",
+    "GRU(5, 16{})",
+    "RNNBase('GRU', 3, 4, 2, proj_size=2{})",
+    "RNNCell(3, 4, True, 'relu'{})",
+    "RNNCell(10, 20, bias=False{})",
+    "LSTMCell(3, 7{})",
+    "LSTMCell(16, 5, False{})",
+    "GRUCell(33, 3{})",
+    "GRUCell(2, 1, bias=False{})",
+    "RNNCellBase(3, 4, True, 5{})",
+)
+
+
+def make(call, dtype):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return eval("nn." + call.replace("{}", dtype))  # pylint: disable=eval-used
+
+
+def files():
+    lines = [HEADER, "# call CALL, then the lines of print(module), then for each dtype and seed\n"
+             "# values DTYPE SEED DIGEST STATE: of the state_dict's values one after the other, of\n"
+             "# the generator afterwards\n"]
+    for call in CALLS:
+        lines += [f"call {call}\n", *(f"|{line}\n" for line in str(make(call, "")).split("\n"))]
+        for name, dtype in CASES:
+            for seed in SEEDS:
+                torch.manual_seed(seed)
+                module = make(call, f", dtype=torch.{dtype}")
+                assert all(p.dtype == DTYPES[name] for p in module.parameters())
+                values = b"".join(raw(v) for v in module.state_dict().values())
+                state = torch.get_rng_state().numpy().tobytes()
+                lines.append(f"values {name} {seed} {digest(values)} {digest(state)}\n")
+    return {"calls.txt": "".join(lines)}
