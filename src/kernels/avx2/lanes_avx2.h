@@ -86,9 +86,9 @@ INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)
 INLINE halves floats_to_f16(floats a, floats b, bool paired)
 {
     (void)paired;
-    const int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-    return (halves)_mm256_setr_m128i(_mm256_cvtps_ph((__m256)a, mode),
-                                     _mm256_cvtps_ph((__m256)b, mode));
+    enum { MODE = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
+    return (halves)_mm256_setr_m128i(_mm256_cvtps_ph((__m256)a, MODE),
+                                     _mm256_cvtps_ph((__m256)b, MODE));
 }
 
 INLINE floats floats_from_f16(const uint16_t *in)

@@ -94,12 +94,12 @@ INLINE floats floats_if_bit(words a, uint32_t bit, floats yes, floats no)
 
 INLINE halves floats_to_f16(floats a, floats b, bool paired)
 {
-    const int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    enum { MODE = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
     const __m512i straight = _mm512_set_epi64(11, 10, 9, 8, 3, 2, 1, 0);
     const __m512i unpaired = _mm512_set_epi64(11, 10, 3, 2, 9, 8, 1, 0);
     return (halves)_mm512_permutex2var_epi64(
-        _mm512_castsi256_si512(_mm512_cvtps_ph((__m512)a, mode)), paired ? unpaired : straight,
-        _mm512_castsi256_si512(_mm512_cvtps_ph((__m512)b, mode)));
+        _mm512_castsi256_si512(_mm512_cvtps_ph((__m512)a, MODE)), paired ? unpaired : straight,
+        _mm512_castsi256_si512(_mm512_cvtps_ph((__m512)b, MODE)));
 }
 
 INLINE floats floats_from_f16(const uint16_t *in)
