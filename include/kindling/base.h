@@ -82,7 +82,7 @@ typedef struct kdl_context_options {
     kdl_warning_callback *warning; /**< default NULL: warnings are dropped */
     void *warning_user_data;
     int threads; /**< threads a call may use; default 1; 0: every processor this process may use */
-    bool deferred; /**< record initialisers instead of running them (plan.h); default false */
+    bool deferred;   /**< record initialisers instead of running them (plan.h); default false */
     const char *cpu; /**< the instruction set, by name: see kdl_set_cpu(); default NULL: the best */
 } kdl_context_options;
 

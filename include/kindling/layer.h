@@ -85,6 +85,9 @@ static inline double kdl_int(int64_t value)
     return number;
 }
 
+/* kdl_int(1), as a constant. */
+#define KDL__INT_ONE (__builtin_nan("0x5000000000001"))
+
 /** Whether a number is a Python int from kdl_int(). */
 static inline bool kdl_is_int(double number)
 {
@@ -122,6 +125,16 @@ KDL_API kdl_module *kdl_nn_new(kdl_context *ctx, const kdl_module_class *type, c
  * TypeError, in Python's words, for arguments that the class does not take.
  */
 KDL_API kdl_module *kdl_nn_from_text(kdl_context *ctx, const char *text);
+
+/**
+ * What the first forward of a Lazy module does: initialize_parameters(input), of which only the
+ * shape matters, gives its parameters and buffers their shapes and initialises them; then the
+ * module is of the class that it stood for (LazyLinear becomes Linear). The tensors stay the same.
+ * Errors are PyTorch's; KeyError for a module that is not Lazy (any more).
+ */
+KDL_API kdl_status kdl_initialize_parameters(kdl_module *module, kdl_shape input);
+/** module.has_uninitialized_params(): whether its own ones await their shapes. */
+KDL_API bool kdl_has_uninitialized_params(const kdl_module *module);
 
 /** torch.nn's class of that name, or NULL (no error). */
 KDL_API const kdl_module_class *kdl_nn_class(const char *name);

@@ -15,6 +15,7 @@
 #include "kindling/layer.h"
 #include "kindling/nn_activation.h"
 #include "kindling/nn_container.h"
+#include "kindling/nn_conv.h"
 #include "kindling/nn_linear.h"
 #include "kindling/nn_norm.h"
 #include "kindling/nn_recurrent.h"

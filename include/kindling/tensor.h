@@ -102,6 +102,12 @@ KDL_API double kdl_tensor_item(kdl_tensor *tensor);
  */
 KDL_API double kdl_tensor_get(kdl_tensor *tensor, const int64_t *index);
 
+/**
+ * Whether it is an UninitializedParameter or UninitializedBuffer of a Lazy module (layer.h): no
+ * elements and no use, a ValueError, until the module's parameters are initialised.
+ */
+KDL_API bool kdl_tensor_is_uninitialized(const kdl_tensor *tensor);
+
 /*
  * ---- views: they share the storage ----------------------------------------------------------
  *

@@ -61,15 +61,19 @@ typedef struct kdl__argument {
  * that stands in its braces has the constructor's default; [one|other] is then `other`.
  */
 typedef struct kdl__arguments {
-    const kdl__argument *list; /* in the order of Python's constructor */
+    const kdl__argument *list; /* in the order of Python's constructor, but those hidden */
     int count;
-    int required;         /* so many have no default: the first */
+    int hidden;           /* so many are no arguments of this class but printed: the first */
+    int required;         /* so many have no default: the first behind those */
     int keyword_only;     /* so many must be given by name: the last */
     const void *defaults; /* the class's struct */
     size_t nbytes;        /* its size */
     int expand;           /* lengths of the tuples that ints become; 0: they stay ints */
     const char *repr;     /* NULL: "" */
     void (*build)(kdl_module *module); /* what the constructor does; NULL: nothing more */
+    /* Of a Lazy class: what it is after kdl_initialize_parameters(), and how that is done. */
+    const kdl_module_class *becomes;
+    void (*initialize)(kdl_module *module, const kdl_shape *input);
 } kdl__arguments;
 
 /*
@@ -118,6 +122,14 @@ static inline void *kdl__argument_at(const kdl_module *module, const kdl__argume
 
 /* Takes a tensor out of a module's fields, to register it. */
 kdl_tensor *kdl__take(kdl_tensor **field);
+
+/* Registers an UninitializedParameter or UninitializedBuffer, or None unless `present`. */
+void kdl__add_uninitialized_parameter(kdl_module *module, const char *name, kdl_dtype dtype,
+                                      bool present);
+void kdl__add_uninitialized_buffer(kdl_module *module, const char *name, kdl_dtype dtype,
+                                   bool present);
+/* Gives such a tensor its shape, with zeros; NULL and one that has a shape are left alone. */
+void kdl__initialize_tensor(kdl_tensor *tensor, kdl_shape shape);
 
 /* An int made a tuple of `count`; None and tuples stay. */
 void kdl__expand(kdl_shape *shape, int count);

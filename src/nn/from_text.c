@@ -278,6 +278,8 @@ static const kdl__argument *next_argument(reader *in, const kdl_module_class *cl
         in->at += length + space + 1;
         *position = -1;
         const kdl__argument *named = kdl__find_argument(arguments, name, length);
+        if (named && named < arguments->list + arguments->hidden)
+            named = NULL;
         if (!named)
             kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE,
                          "%s.__init__() got an unexpected keyword argument '%.*s'", class->name,
@@ -288,20 +290,21 @@ static const kdl__argument *next_argument(reader *in, const kdl_module_class *cl
         refuse(in, "a named argument");
         return NULL;
     }
-    int positional = arguments->count - arguments->keyword_only;
+    int positional = arguments->count - arguments->hidden - arguments->keyword_only;
     if (*position == positional) {
         kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE,
                      "%s.__init__() takes %d positional arguments but more were given", class->name,
                      positional + 1);
         return NULL;
     }
-    return &arguments->list[(*position)++];
+    return &arguments->list[arguments->hidden + (*position)++];
 }
 
 /* Python's error for required arguments that are not among `given`. */
 static bool check_required(reader *in, const kdl_module_class *class,
                            const kdl__arguments *arguments, uint64_t given)
 {
+    const kdl__argument *list = arguments->list + arguments->hidden;
     uint64_t missing = ~given & (((uint64_t)1 << arguments->required) - 1);
     int count = __builtin_popcountll(missing), named = 0;
     if (count == 0)
@@ -313,7 +316,7 @@ static bool check_required(reader *in, const kdl_module_class *class,
             continue;
         bool last = ++named == count;
         const char *comma = named == 1 ? "" : !last ? ", " : count == 2 ? " and " : ", and ";
-        kdl__text_printf(&names, "%s'%s'", comma, arguments->list[i].name);
+        kdl__text_printf(&names, "%s'%s'", comma, list[i].name);
     }
     kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE,
                  "%s.__init__() missing %d required positional argument%s: %s", class->name, count,
@@ -329,7 +332,7 @@ static bool read_argument(reader *in, kdl_module *module, const kdl__arguments *
     const kdl__argument *argument = next_argument(in, class, arguments, position);
     if (!argument)
         return false;
-    uint64_t bit = (uint64_t)1 << (argument - arguments->list);
+    uint64_t bit = (uint64_t)1 << (argument - arguments->list - arguments->hidden);
     if (*given & bit) {
         kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE,
                      "%s.__init__() got multiple values for argument '%s'", class->name,

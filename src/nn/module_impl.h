@@ -77,6 +77,11 @@ const char *kdl__bool_name(bool value);
  */
 kdl_status kdl__reset_by_fan_in(kdl_module *module);
 
+/* reset_parameters() of the norms: the weight 1, the bias 0. */
+kdl_status kdl__reset_affine(kdl_module *module);
+/* Registers the weight and bias of a norm, or None. */
+void kdl__add_affine(kdl_module *module, kdl_shape shape, kdl_dtype dtype, bool affine, bool bias);
+
 /* Zeroes the row padding_idx of an Embedding's weight, if it has one. */
 void kdl__embedding_zero_padding(kdl_module *module);
 

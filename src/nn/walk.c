@@ -246,6 +246,8 @@ int64_t kdl_module_numel(kdl_module *module)
 {
     int64_t numel = 0;
     for (kdl_iterator it = kdl_named_parameters(module); kdl_next(&it);) {
+        if (kdl__refuses(it.tensor))
+            return -1;
         if (__builtin_add_overflow(numel, kdl_tensor_numel(it.tensor), &numel)) {
             kdl__fail(module->ctx, KDL_ERROR_VALUE, "the parameters have more than 2^63 elements");
             return -1;

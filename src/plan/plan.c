@@ -146,6 +146,8 @@ kdl_status kdl_plan_add(kdl_plan *plan, const char *name, kdl_tensor *tensor)
     kdl_context *ctx = plan->ctx;
     if (!tensor || tensor->ctx != ctx)
         return kdl__fail(ctx, KDL_ERROR_VALUE, "'%s' is no tensor of the plan's context", name);
+    if (kdl__refuses(tensor))
+        return ctx->status;
     kdl__values values;
     kdl_shape shape = kdl_tensor_shape(tensor);
     if (kdl__values_of(tensor, false, &values) ||

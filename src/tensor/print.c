@@ -254,6 +254,9 @@ char *kdl_tensor_to_string(kdl_tensor *tensor)
 {
     static const char prefix[] = "tensor(";
     const size_t indent = sizeof prefix - 1;
+    if (tensor && tensor->is_uninitialized)
+        return kdl__strdup(tensor->ctx, tensor->is_parameter ? "<UninitializedParameter>"
+                                                             : "<UninitializedBuffer>");
     printer p = { .tensor = tensor, .data = kdl_tensor_data(tensor) };
     if (!p.data)
         return NULL;

@@ -50,6 +50,19 @@ void kdl_tensor_release(kdl_tensor *tensor)
     kdl_context_release(ctx);
 }
 
+bool kdl_tensor_is_uninitialized(const kdl_tensor *tensor)
+{
+    return tensor->is_uninitialized;
+}
+
+bool kdl__refuse_uninitialized(const kdl_tensor *tensor)
+{
+    kdl__fail_at(tensor->ctx, "kdl_initialize_parameters", KDL_ERROR_VALUE,
+                 "Attempted to use an uninitialized parameter. This error happens when you are "
+                 "using a lazy module: call kdl_initialize_parameters() on it first");
+    return true;
+}
+
 kdl_context *kdl_tensor_context(const kdl_tensor *tensor)
 {
     return tensor->ctx;

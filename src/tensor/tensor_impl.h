@@ -51,6 +51,7 @@ struct kdl_tensor {
     int ndim;
     bool requires_grad;
     bool is_parameter;
+    bool is_uninitialized; /* an UninitializedParameter or -Buffer: no use until it has a shape */
     int owners;                           /* under how many names modules hold it */
     void *autograd;                       /* belongs to the training library; NULL without it */
     void (*release_autograd)(void *slot); /* called when the tensor goes */
@@ -108,10 +109,17 @@ bool kdl__element_offset(const kdl_tensor *tensor, const int64_t *index, int64_t
 double kdl__load_double(kdl_dtype dtype, const void *data, int64_t index);
 int64_t kdl__load_int(kdl_dtype dtype, const void *data, int64_t index);
 
-/* True when an error stands or `tensor` is NULL: the caller then returns kdl__refusal(tensor). */
+/* Records the error of using a tensor that is uninitialised; true. */
+bool kdl__refuse_uninitialized(const kdl_tensor *tensor);
+
+/*
+ * True when an error stands, `tensor` is NULL or has no shape yet: the caller then returns
+ * kdl__refusal(tensor).
+ */
 static inline bool kdl__refuses(const kdl_tensor *tensor)
 {
-    return !tensor || kdl__failed(tensor->ctx);
+    return !tensor || kdl__failed(tensor->ctx) ||
+           (tensor->is_uninitialized && kdl__refuse_uninitialized(tensor));
 }
 static inline kdl_status kdl__refusal(const kdl_tensor *tensor)
 {

@@ -254,6 +254,7 @@ FUNCTIONS = {
     "kdl_apply": (Status, POINTER, APPLY_FUNCTION, POINTER),
     "kdl_nn_from_text": (NewModule, POINTER, TEXT),
     "kdl_nn_class": (POINTER, TEXT),
+    "kdl_initialize_parameters": (Status, POINTER, Shape),
     "kdl_nn_class_at": (ctypes.POINTER(TEXT), SIZE),
     "kdl_module_to_string": (OwnedText, POINTER),
     "kdl_module_numel": (LONG, POINTER),

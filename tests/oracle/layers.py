@@ -20,15 +20,19 @@ class Contexts:
         self.deferred = Context(library, deferred=True)
 
 
-def make(context, call, seed):
-    """(ours, theirs, PyTorch's state afterwards); the states are equal."""
+def make(context, call, seed, shape=None):
+    """(ours, theirs); the generators' states are equal. A shape initialises a Lazy module."""
     torch.manual_seed(seed)
+    generator = context.default_generator()
+    generator.manual_seed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = eval("nn." + call)  # pylint: disable=eval-used
-    generator = context.default_generator()
-    generator.manual_seed(seed)
-    ours = context.nn(call)
+        ours = context.nn(call)
+        if shape:
+            assert str(ours) == str(theirs)
+            theirs._infer_parameters(theirs, (torch.zeros(shape),))  # as its first forward does
+            context.call("kdl_initialize_parameters", ours, list(shape))
     assert generator.state() == torch.get_rng_state().numpy().tobytes(), call
     return ours, theirs
 
@@ -37,6 +41,8 @@ def compare_values(call, ours, theirs):
     """Names, order, dtypes, shapes and bits of parameters and of the state_dict; the text."""
     parameters, state = ours.iterate("named_parameters"), ours.iterate("state_dict")
     assert [n for n, _ in parameters] == [n for n, _ in theirs.named_parameters()], call
+    assert ([n for n, _ in ours.iterate("named_buffers")] ==
+            [n for n, _ in theirs.named_buffers()]), call
     assert [n for n, _ in state] == list(theirs.state_dict()), call
     for (name, tensor), expected in zip(state, theirs.state_dict().values()):
         assert_same(tensor.torch(), expected, call, name)
@@ -60,10 +66,10 @@ def read_by_ranges(plan, theirs, choose):
     return [(values.reshape(value.shape), value) for values, (_, value) in zip(read, expected)]
 
 
-def compare_layer(contexts, call, seed):
+def compare_layer(contexts, call, seed, shape=None):
     """Compares what a constructor's call makes, at once and through a plan."""
-    compare_values(call, *make(contexts.eager, call, seed))
-    ours, theirs = make(contexts.deferred, call, seed)
+    compare_values(call, *make(contexts.eager, call, seed, shape))
+    ours, theirs = make(contexts.deferred, call, seed, shape)
     plan = contexts.deferred.call("kdl_plan_new", contexts.deferred)
     plan.add_module(ours)
     for values, expected in read_by_ranges(plan, theirs, random.Random(call)):

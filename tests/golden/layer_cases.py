@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Constructors' calls for every class of torch.nn, as Python and kdl_nn_from_text() read them.
+
+CALLS[name] has at least six argument lists where the class has arguments. INPUTS[name] are shapes
+that initialise each of a Lazy class's calls.
+"""
+
+CONV = [  # in_channels and out_channels come before; T is a tuple of the class's length
+    "3", "{T}, stride=2", "2, padding=1, bias=False", "3, dilation=2, groups=2",
+    "kernel_size={T}, stride={T}, padding={T}, dilation={T}, groups=4", "1, 1, 0",
+]
+CONV_ONLY = [
+    "3, padding='same'", "2, padding='valid', padding_mode='reflect'",
+    "3, padding_mode='circular', padding=1", "4, padding='same', dilation=3, groups=2, bias=False",
+    "2, 2, 1, 2, 1, True, 'replicate'",
+]
+TRANSPOSED_ONLY = [
+    "3, stride=2, output_padding=1", "3, 2, 1, 1, 2, False, 2", "{T}, output_padding={T}, stride=3",
+]
+BATCH_NORM = [
+    "", "eps=0.001", "momentum=None", "affine=False", "track_running_stats=False", "bias=False",
+    "1e-3, 0.5, False, False", "momentum=1, eps=2", "affine=True, track_running_stats=True",
+    "affine=False, bias=False", "affine=True, bias=False, track_running_stats=False",
+]
+DROPOUT = ["", "0.25", "p=0.1, inplace=True", "0", "1.0", "inplace=False, p=1"]
+INPLACE = ["", "True", "False", "inplace=True", "inplace=False", " inplace = True ,"]
+DIM = ["", "1", "-1", "dim=None", "dim=0", "None"]
+ELU = ["", "0.5", "alpha=2", "1.0, True", "inplace=True", "alpha=1e-05, inplace=False"]
+SHRINK = ["", "0.1", "lambd=2", "0", "lambd=1e-07", "3.0"]
+
+
+def join(*parts):
+    return ", ".join(part for part in parts if part)
+
+
+def tuple_of(n):
+    return ("(3,)", "(2, 3)", "(1, 2, 3)")[n - 1]
+
+
+CALLS = {
+    "Identity": [""],
+    "Linear": ["7, 5", "300, 3", "4, 4, False", "1, 1", "in_features=16, out_features=1",
+               "5, out_features=16, bias=True", "17, 33"],
+    "Bilinear": ["7, 5, 3", "1, 1, 1", "2, 3, 4, False", "300, 2, 2", "16, 16, 2, bias=True",
+                 "in1_features=5, in2_features=9, out_features=1"],
+    "LazyLinear": ["5", "1, False", "33, bias=True", "out_features=4", "16", "7, bias=False"],
+    "Embedding": ["10, 3", "5, 2, 0", "9, 4, -2, 1.5, 3, True, True", "1, 1", "40, 16, max_norm=1",
+                  "5, 2, padding_idx=None", "16, 1, padding_idx=15, norm_type=2.0",
+                  "3, 7, norm_type=1.5, scale_grad_by_freq=True, _freeze=True"],
+    "EmbeddingBag": ["10, 3", "5, 2, 1.0", "9, 4, 1, 3, True, 'sum', True", "1, 1, mode='max'",
+                     "40, 16, padding_idx=-1", "6, 3, include_last_offset=True, padding_idx=0",
+                     "7, 5, None, 2, False, 'mean', False, None, True, 6"],
+    "LayerNorm": ["6", "(2, 3)", "(1, 2, 3), elementwise_affine=False", "5, 1e-12, bias=False",
+                  "[4, 2], eps=0", "(3,), 0.1, True, True", "2, elementwise_affine=False, bias=False"],
+    "RMSNorm": ["4", "(3, 2)", "5, 1e-06", "5, None, False", "[2, 2], eps=1", "(7,), 0.1, True"],
+    "GroupNorm": ["2, 4", "1, 1, 0.1", "3, 6, affine=False", "5, 5, bias=False",
+                  "num_groups=4, num_channels=16, eps=1", "2, 2, 1e-3, True"],
+    "LocalResponseNorm": ["2", "3, 0.1", "5, alpha=1, beta=2, k=3", "1, k=2.0", "size=4",
+                          "7, 1e-05, 0.5, 1"],
+    "CrossMapLRN2d": ["2", "3, 0.1", "5, alpha=1, beta=2, k=3", "1, k=2.0", "size=4",
+                      "7, 1e-05, 0.5, 1"],
+    "LogSigmoid": [""], "Sigmoid": [""], "Softmax2d": [""], "Softsign": [""], "Tanh": [""],
+    "Tanhshrink": [""],
+    "GLU": ["", "1", "-2", "dim=0", "dim=-1", "2"],
+    "Threshold": ["0.1, 20", "1, 2.0, True", "threshold=0, value=-1e-05", "-3.5, 7, inplace=False",
+                  "0.0, 0.0", "1e20, value=1, inplace=True"],
+    "RReLU": ["", "0.1", "0.1, 0.3", "lower=0, upper=1", "inplace=True", "0.125, 0.25, True"],
+    "Hardtanh": ["", "-2, 2", "-2.0, 2.0, True", "max_val=6", "min_val=0, max_val=0.5",
+                 "min_value=-3, max_value=3.5", "inplace=True"],
+    "GELU": ["", "'none'", "'tanh'", "approximate='tanh'", "approximate=\"none\"", "\"tanh\""],
+    "LeakyReLU": ["", "0.2", "1e-05, True", "negative_slope=0.1", "inplace=True", "1"],
+    "Softplus": ["", "2", "0.5, 10", "beta=1, threshold=20", "threshold=1.5", "1.0, 20.0"],
+    "PReLU": ["", "3", "1, 0.1", "16, init=1", "num_parameters=2, init=-0.5", "7, 0.0"],
+}
+for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout",
+             "FeatureAlphaDropout"):
+    CALLS[name] = DROPOUT
+for name in ("ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardswish", "Hardsigmoid"):
+    CALLS[name] = INPLACE
+for name in ("Softmax", "LogSoftmax", "Softmin"):
+    CALLS[name] = DIM
+for name in ("ELU", "CELU"):
+    CALLS[name] = ELU
+for name in ("Hardshrink", "Softshrink"):
+    CALLS[name] = SHRINK
+
+for n in (1, 2, 3):
+    T = tuple_of(n)
+    conv = [args.replace("{T}", T) for args in CONV + CONV_ONLY]
+    transposed = [args.replace("{T}", T) for args in CONV + TRANSPOSED_ONLY]
+    CALLS[f"Conv{n}d"] = [f"4, 8, {args}" for args in conv]
+    CALLS[f"ConvTranspose{n}d"] = [f"8, 4, {args}" for args in transposed]
+    CALLS[f"LazyConv{n}d"] = [f"8, {args}" for args in conv]
+    CALLS[f"LazyConvTranspose{n}d"] = [f"4, {args}" for args in transposed]
+    for kind in ("BatchNorm", "InstanceNorm"):
+        CALLS[f"{kind}{n}d"] = [join(str(n + 4), args) for args in BATCH_NORM]
+        CALLS[f"Lazy{kind}{n}d"] = BATCH_NORM
+CALLS["SyncBatchNorm"] = [join("7", args) for args in BATCH_NORM] + [
+    "2, 0.1, 0.2, True, True, None"]
+
+INPUTS = {"LazyLinear": (3, 7)}
+for n in (1, 2, 3):
+    INPUTS[f"LazyConv{n}d"] = INPUTS[f"LazyConvTranspose{n}d"] = (2, 4) + (9,) * n
+    INPUTS[f"LazyBatchNorm{n}d"] = INPUTS[f"LazyInstanceNorm{n}d"] = (2, 5) + (3,) * n

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The classes of torch.nn, at once and through a plan: tensors, draws, text."""
+import inspect
+
+import pytest
+from torch import nn
+
+from layer_cases import CALLS, INPUTS
+from layers import SEEDS, Contexts, compare_layer
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+
+@pytest.fixture(scope="module")
+def contexts(prototyped_library):
+    return Contexts(prototyped_library)
+
+
+def calls_of(name):
+    """The calls of a class, in every dtype if it has one."""
+    for arguments in CALLS[name]:
+        if "dtype" not in inspect.signature(getattr(nn, name)).parameters:
+            yield f"{name}({arguments})"
+            continue
+        for dtype in DTYPES:
+            yield f"{name}({', '.join(filter(None, (arguments, f'dtype=torch.{dtype}')))})"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CALLS)
+def test_class(contexts, name):
+    for call in calls_of(name):
+        for seed in SEEDS:
+            compare_layer(contexts, call, seed, INPUTS.get(name))
