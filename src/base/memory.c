@@ -2,8 +2,25 @@
 /* Memory from the context's allocator, with every size product checked. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base.h"
+
+/*
+ * From this size on memory lies in huge pages, if the system has them: touching a fresh page costs
+ * more than computing its values, and 2 MiB at a time cost a seventh of it.
+ */
+#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_FROM (2 * HUGE_PAGE)
+
+/* Advice for the pages that lie wholly inside: nothing depends on it. */
+static void advise_huge_pages(void *pointer, size_t nbytes)
+{
+    size_t before = -(uintptr_t)pointer % HUGE_PAGE;
+    if (nbytes >= before + HUGE_PAGE)
+        (void)madvise((char *)pointer + before, (nbytes - before) / HUGE_PAGE * HUGE_PAGE,
+                      MADV_HUGEPAGE);
+}
 
 /* realloc of count * size bytes, at least one, so that an empty array has an address too. */
 static void *reallocate(kdl_context *ctx, void *pointer, size_t count, size_t size)
@@ -11,7 +28,10 @@ static void *reallocate(kdl_context *ctx, void *pointer, size_t count, size_t si
     size_t nbytes;
     if (!kdl__mul_size(count, size, &nbytes) || nbytes > PTRDIFF_MAX)
         return NULL;
-    return ctx->allocator.reallocate(ctx->allocator.user_data, pointer, nbytes ? nbytes : 1);
+    pointer = ctx->allocator.reallocate(ctx->allocator.user_data, pointer, nbytes ? nbytes : 1);
+    if (pointer && nbytes >= HUGE_FROM)
+        advise_huge_pages(pointer, nbytes);
+    return pointer;
 }
 
 void *kdl__realloc(kdl_context *ctx, void *pointer, size_t count, size_t size)

@@ -21,7 +21,7 @@ static kdl_status run_chunk(void *user_data, size_t index, int worker_index)
     kdl__rounds *rounds = user_data;
     uint64_t numel = (uint64_t)rounds->op->region.numel, first = (uint64_t)index * CHUNK, taken;
     uint64_t count = numel - first < CHUNK ? numel - first : CHUNK;
-    char *values = (char *)rounds->prepared->whole + first * kdl_dtype_nbytes(rounds->op->dtype);
+    char *values = rounds->values + first * kdl_dtype_nbytes(rounds->op->dtype);
     if (numel <= CHUNK) {
         kdl_status status = rounds->chunk(rounds, rounds->cursor, first, count, values, &taken);
         rounds->taken = taken;
@@ -37,16 +37,19 @@ static kdl_status run_chunk(void *user_data, size_t index, int worker_index)
     return status;
 }
 
-kdl_status kdl__rounds_run(kdl__rounds *rounds, kdl__worker *worker)
+kdl_status kdl__rounds_run(kdl__rounds *rounds, kdl__worker *worker, kdl__prepared *prepared)
 {
     uint64_t numel = (uint64_t)rounds->op->region.numel;
     size_t chunks = (size_t)((numel + CHUNK - 1) / CHUNK);
-    void *whole = kdl__alloc_quiet(worker->ctx, (size_t)numel, kdl_dtype_nbytes(rounds->op->dtype));
-    if (!whole)
+    size_t size = kdl_dtype_nbytes(rounds->op->dtype);
+    prepared->in_place = prepared->target;
+    if (!prepared->target)
+        prepared->whole = kdl__alloc_quiet(worker->ctx, (size_t)numel, size);
+    rounds->values = prepared->target ? prepared->target : prepared->whole;
+    if (!rounds->values)
         return KDL_ERROR_MEMORY;
     rounds->ctx = worker->ctx;
     rounds->cursor = worker->cursor;
-    rounds->prepared->whole = whole;
     atomic_init(&rounds->taken, 0);
     if (worker->parallel)
         return kdl__parallel(worker->ctx, chunks, run_chunk, rounds);
@@ -119,45 +122,79 @@ static spot first_spot(const kdl__op *op, kdl__cursor *cursor)
     return at;
 }
 
-enum { BATCH = 512, GROUP = 16 /* the normals that are drawn together */ };
+/* The elements of a chunk that still lie outside, by their numbers in it. */
+typedef struct outsiders {
+    uint32_t *numbers; /* room for one more than there can be */
+    size_t count;
+} outsiders;
 
-/* Redraws those of a group that lie outside; `wide` holds the group's values in f64. */
-static void redraw_group(const kdl__rounds *rounds, const kdl__fill *fill, uint64_t draw,
-                         kdl__cursor *cursor, const double *wide, uint64_t first, uint64_t count,
-                         char *values)
+enum { SPAN = 512 };
+
+/*
+ * The values of a span in a type that can be compared with the bounds: f64 as they are, all others
+ * as f32, which holds both them and the bounds exactly.
+ */
+static const void *comparable(const kdl__rounds *rounds, const void *values, size_t n, float *room)
 {
-    _Alignas(16) char fresh[GROUP * sizeof(double)];
-    size_t size = kdl_dtype_nbytes(fill->dtype);
-    bool any = false;
-    for (uint64_t i = 0; i < count; i++)
-        any |= wide[i] < rounds->lowest || wide[i] > rounds->highest;
-    if (!any)
-        return;
-    kdl__fill_range(fill, rounds->op->at.segment->stream, draw, cursor, first, count, fresh);
-    for (uint64_t i = 0; i < count; i++)
-        if (wide[i] < rounds->lowest || wide[i] > rounds->highest)
-            memcpy(values + i * size, fresh + i * size, size);
+    kdl_dtype dtype = rounds->op->dtype;
+    if (dtype == KDL_F32 || dtype == KDL_F64)
+        return values;
+    rounds->cursor->kernels->convert(dtype, values, KDL_F32, room, n);
+    return room;
 }
 
-/* Redraws what lies outside among consecutive elements; false when there was nothing. */
-static bool redraw(const kdl__rounds *rounds, const kdl__fill *fill, uint64_t draw,
-                   kdl__cursor *cursor, uint64_t first, uint64_t count, char *values)
+static bool lies_outside(const kdl__rounds *rounds, const void *comparables, size_t i)
 {
-    size_t size = kdl_dtype_nbytes(fill->dtype);
-    bool found = false;
-    for (uint64_t done = 0; done < count; done += BATCH) {
-        double wide[BATCH];
-        uint64_t n = count - done < BATCH ? count - done : BATCH;
-        bool any = false;
-        cursor->kernels->convert(fill->dtype, values + done * size, KDL_F64, wide, n);
-        for (uint64_t i = 0; i < n; i++)
-            any |= wide[i] < rounds->lowest || wide[i] > rounds->highest;
-        found |= any;
-        for (uint64_t i = 0; i < n && any; i += GROUP)
-            redraw_group(rounds, fill, draw, cursor, wide + i, first + done + i,
-                         n - i < GROUP ? n - i : GROUP, values + (done + i) * size);
+    if (rounds->op->dtype == KDL_F64) {
+        double value = ((const double *)comparables)[i];
+        return (value < rounds->lowest) | (value > rounds->highest);
     }
-    return found;
+    float value = ((const float *)comparables)[i];
+    return (value < (float)rounds->lowest) | (value > (float)rounds->highest);
+}
+
+/* Lists the elements that lie outside. Appending goes without a branch: chance decides it. */
+static void list_outsiders(const kdl__rounds *rounds, const char *values, size_t count,
+                           outsiders *list)
+{
+    size_t size = kdl_dtype_nbytes(rounds->op->dtype);
+    float room[SPAN];
+    for (size_t done = 0; done < count; done += SPAN) {
+        size_t n = count - done < SPAN ? count - done : SPAN;
+        const void *span = comparable(rounds, values + done * size, n, room);
+        for (size_t i = 0; i < n; i++) {
+            list->numbers[list->count] = (uint32_t)(done + i);
+            list->count += lies_outside(rounds, span, i);
+        }
+    }
+}
+
+/*
+ * One more round for the elements of the list: fresh values for them, and what still lies outside
+ * stays in the list. Normals come in blocks of 16; where most blocks have an outsider it is quicker
+ * to draw many blocks at once.
+ */
+static void redraw(const kdl__rounds *rounds, const kdl__fill *fill, uint64_t draw,
+                   kdl__cursor *cursor, uint64_t first, uint64_t count, char *values,
+                   outsiders *list)
+{
+    _Alignas(64) char fresh[SPAN * sizeof(double)];
+    float room[SPAN];
+    size_t size = kdl_dtype_nbytes(fill->dtype), kept = 0;
+    size_t length = list->count > count / 32 ? SPAN : 16;
+    for (size_t at = 0; at < list->count;) {
+        size_t from = list->numbers[at] / length * length;
+        size_t n = count - from < length ? (size_t)count - from : length;
+        kdl__fill_range(fill, rounds->op->at.segment->stream, draw, cursor, first + from, n, fresh);
+        const void *span = comparable(rounds, fresh, n, room);
+        for (; at < list->count && list->numbers[at] < from + n; at++) {
+            size_t i = list->numbers[at] - from;
+            memcpy(values + (from + i) * size, fresh + i * size, size);
+            list->numbers[kept] = (uint32_t)(from + i);
+            kept += lies_outside(rounds, span, i);
+        }
+    }
+    list->count = kept;
 }
 
 /*
@@ -171,17 +208,20 @@ static kdl_status redraw_chunk(const kdl__rounds *rounds, kdl__cursor *cursor, u
 {
     const kdl__op *op = rounds->op;
     kdl__stream *stream = op->at.segment->stream;
+    outsiders list = { kdl__alloc_quiet(rounds->ctx, count + 1, sizeof *list.numbers), 0 };
+    if (!list.numbers)
+        return KDL_ERROR_MEMORY;
     spot at = first_spot(op, cursor);
     kdl__fill fill = fill_at(op, &at, true);
     kdl__fill_range(&fill, stream, at.draw, cursor, first, count, values);
-    *taken = 0;
-    do {
-        if (++*taken > MOST_ROUNDS)
-            return KDL_ERROR_VALUE;
+    list_outsiders(rounds, values, count, &list);
+    for (*taken = 1; list.count && *taken < MOST_ROUNDS; ++*taken) {
         go_behind(&at, &fill, stream, cursor);
         fill = fill_at(op, &at, false);
-    } while (redraw(rounds, &fill, at.draw, cursor, first, count, values));
-    return KDL_OK;
+        redraw(rounds, &fill, at.draw, cursor, first, count, values, &list);
+    }
+    kdl_free(rounds->ctx, list.numbers);
+    return list.count ? KDL_ERROR_VALUE : KDL_OK;
 }
 
 /* `value` as PyTorch rounds it to the dtype. */
@@ -202,9 +242,8 @@ static kdl_status trunc_normal_prepare(const kdl__op *op, kdl__worker *worker,
         .chunk = redraw_chunk,
         .lowest = in_dtype(op->dtype, op->number[2]),
         .highest = in_dtype(op->dtype, op->number[3]),
-        .prepared = prepared,
     };
-    kdl_status status = kdl__rounds_run(&rounds, worker);
+    kdl_status status = kdl__rounds_run(&rounds, worker, prepared);
     if (status)
         return status;
     spot at = first_spot(op, worker->cursor);

@@ -17,14 +17,14 @@ struct kdl__rounds {
     /* Does elements [first, first + count), counted as the op counts them. */
     kdl_status (*chunk)(const kdl__rounds *rounds, kdl__cursor *cursor, uint64_t first,
                         uint64_t count, void *values, uint64_t *taken);
-    double lowest, highest; /* for redraws: the bounds in the dtype */
-    kdl__prepared *prepared;
+    double lowest, highest;      /* for redraws: the bounds in the dtype */
+    char *values;                /* of all elements */
     atomic_uint_least64_t taken; /* by the slowest chunk so far */
     kdl__cursor *cursor;         /* to use when there is only one chunk */
 };
 
-/* Computes the op's values into prepared->whole, on all threads; `taken` is then right. */
-kdl_status kdl__rounds_run(kdl__rounds *rounds, kdl__worker *worker);
+/* Computes the op's values, on all threads, into prepared->whole or in place; `taken` is then right. */
+kdl_status kdl__rounds_run(kdl__rounds *rounds, kdl__worker *worker, kdl__prepared *prepared);
 
 /* The range() of both: a copy out of the whole. */
 kdl_status kdl__rounds_range(const kdl__op *op, const void *whole, kdl__worker *worker,

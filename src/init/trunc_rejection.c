@@ -144,9 +144,9 @@ static kdl_status reject_chunk(const kdl__rounds *rounds, kdl__cursor *cursor, u
 
 static kdl_status rejection_prepare(const kdl__op *op, kdl__worker *worker, kdl__prepared *prepared)
 {
-    kdl__rounds rounds = { .op = op, .chunk = reject_chunk, .prepared = prepared };
+    kdl__rounds rounds = { .op = op, .chunk = reject_chunk };
     kdl__fill candidate = uniform_of(op, op->number[2], op->number[3]);
-    kdl_status status = kdl__rounds_run(&rounds, worker);
+    kdl_status status = kdl__rounds_run(&rounds, worker, prepared);
     prepared->draws = rounds.taken * 2 * kdl__fill_draws(&candidate);
     return status;
 }

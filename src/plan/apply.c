@@ -46,8 +46,11 @@ static kdl_status run_now(kdl_tensor *tensor, kdl__op *op, kdl_generator *genera
     kdl__worker worker = { tensor->ctx, cursor, true };
     /* A node on the stack: what the op refers to is prepared as in a history. */
     kdl__node node = { .ctx = tensor->ctx, .op = *op };
+    if (kdl__region_is_contiguous(&op->region))
+        node.prepared.target =
+            (char *)storage->data + (size_t)op->region.offset * kdl_dtype_nbytes(op->dtype);
     kdl_status status = kdl__node_prepare(&node, &worker);
-    if (!status)
+    if (!status && !node.prepared.in_place)
         status =
             kdl__op_run_all(&node.op, node.prepared.whole, &worker, storage->numel, storage->data);
     if (!status && draws == KDL__DRAWS_UNKNOWN)

@@ -61,8 +61,10 @@ enum {
 
 /* What prepare() finds out about an op as a whole. */
 typedef struct kdl__prepared {
-    void *whole;        /* for range(); from kdl__alloc_quiet(), freed with kdl_free() */
-    uint64_t draws;     /* consumed, where draws() does not know */
+    void *whole;    /* for range(); from kdl__alloc_quiet(), freed with kdl_free() */
+    void *target;   /* given: where the elements lie, when they may be written at once; or NULL */
+    bool in_place;  /* that was done: there is nothing left for range() */
+    uint64_t draws; /* consumed, where draws() does not know */
     bool spare_present; /* where draws() does not know and the class goes through the spare: */
     double spare;       /* the spare that is left */
 } kdl__prepared;
@@ -170,7 +172,7 @@ struct kdl__node {
     bool is_prepared;
     kdl__prepared prepared;
     kdl__node *next_dead; /* while it waits to be freed */
-    int mark; /* for whoever walks histories, one at a time; 0 outside of that */
+    int mark;             /* for whoever walks histories, one at a time; 0 outside of that */
 };
 
 /* Takes over what `op` owns, also on failure. */

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reference-counted storage, in memory or to be computed when it is asked for. */
 #include <string.h>
-#include <sys/mman.h>
 
 #include "tensor/tensor_impl.h"
-
-/*
- * From this size on values lie in huge pages, if the system has them: touching a fresh page costs
- * more than computing its values, and 2 MiB at a time cost a seventh of it.
- */
-#define HUGE_PAGE ((size_t)2 << 20)
-#define HUGE_FROM (2 * HUGE_PAGE)
 
 static kdl__storage *storage_header(kdl_context *ctx, kdl_dtype dtype, int64_t numel)
 {
@@ -34,13 +26,8 @@ static kdl__storage *storage_header(kdl_context *ctx, kdl_dtype dtype, int64_t n
 static bool allocate_values(kdl__storage *storage)
 {
     size_t nbytes = (size_t)storage->numel * kdl_dtype_nbytes(storage->dtype);
-    size_t alignment = nbytes >= HUGE_FROM ? HUGE_PAGE : KDL__CACHE_LINE;
-    storage->data = kdl__alloc_aligned(storage->ctx, alignment, nbytes);
-    if (!storage->data)
-        return false;
-    if (nbytes >= HUGE_FROM) /* advice: nothing depends on it */
-        (void)madvise(storage->data, nbytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
-    return true;
+    storage->data = kdl__alloc_aligned(storage->ctx, KDL__CACHE_LINE, nbytes);
+    return storage->data;
 }
 
 static void free_values(kdl__storage *storage)
