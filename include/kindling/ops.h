@@ -40,21 +40,36 @@ typedef struct kdl_tensor_options {
 #define KDL__CREATE_INT(named, function, ...)                                                      \
     KDL__WITH(kdl_tensor_options, KDL_TENSOR_INT_DEFAULTS, named, function, __VA_ARGS__)
 
-/** torch.empty(shape). Deferred: zeros. */
+/**
+ * torch.empty(shape): uninitialised; zeros in a deferred context. RuntimeError, here and below, for
+ * negative and overflowing sizes, and for requires_grad with a dtype that is not floating point.
+ */
 #define kdl_empty(ctx, shape, ...) KDL__CREATE((__VA_ARGS__), kdl_empty_with, ctx, shape)
 /** torch.zeros(shape). */
 #define kdl_zeros(ctx, shape, ...) KDL__CREATE((__VA_ARGS__), kdl_zeros_with, ctx, shape)
 /** torch.ones(shape). */
 #define kdl_ones(ctx, shape, ...) KDL__CREATE((__VA_ARGS__), kdl_ones_with, ctx, shape)
-/** torch.full(shape, value), but of dtype f32 unless another is given. */
+/** torch.full(shape, value), but of dtype f32 unless another is given; converts as kdl_fill_(). */
 #define kdl_full(ctx, shape, value, ...)                                                           \
     KDL__CREATE((__VA_ARGS__), kdl_full_with, ctx, shape, value)
 /** torch.eye(n, m). */
 #define kdl_eye(ctx, n, m, ...) KDL__CREATE((__VA_ARGS__), kdl_eye_with, ctx, n, m)
-/** torch.arange(start, end, step) of int64 unless a dtype is given. */
+/**
+ * torch.arange(start, end, step) of int64 unless a dtype is given: of Python floats, which an int64
+ * arange truncates before it counts, the other integers after. Floating dtypes have the bits of
+ * PyTorch's kernel, which counts in vectors of 32 bytes whatever the processor offers. It starts
+ * anew in each part of a sequence that it splits among threads, from 32768 elements on: there
+ * PyTorch's bits depend on its threads, and Kindling's are those of one thread. RuntimeError for
+ * bounds and steps that lead nowhere, too many elements, and numbers that the dtype cannot count
+ * with; ValueError for an int64 step that is truncated to 0; NotImplementedError for bool.
+ */
 #define kdl_arange(ctx, start, end, step, ...)                                                     \
     KDL__CREATE_INT((__VA_ARGS__), kdl_arange_with, ctx, start, end, step)
-/** torch.linspace(start, end, steps). */
+/**
+ * torch.linspace(start, end, steps), by the bits of PyTorch's kernel: from both ends to the middle.
+ * RuntimeError for a negative number of steps and for a bound that the dtype cannot hold;
+ * NotImplementedError for bool.
+ */
 #define kdl_linspace(ctx, start, end, steps, ...)                                                  \
     KDL__CREATE((__VA_ARGS__), kdl_linspace_with, ctx, start, end, steps)
 /** torch.rand(shape): uniform on [0, 1). */
@@ -64,7 +79,11 @@ typedef struct kdl_tensor_options {
 /** torch.randint(low, high, shape): integers in [low, high), int64 unless a dtype is given. */
 #define kdl_randint(ctx, low, high, shape, ...)                                                    \
     KDL__CREATE_INT((__VA_ARGS__), kdl_randint_with, ctx, low, high, shape)
-/** torch.randperm(n): int64 unless a dtype is given. */
+/**
+ * torch.randperm(n): a permutation of 0 .. n - 1, int64 unless a dtype is given. RuntimeError for
+ * an n that the dtype cannot count to (bf16 is not checked, as in PyTorch); NotImplementedError for
+ * bool.
+ */
 #define kdl_randperm(ctx, n, ...) KDL__CREATE_INT((__VA_ARGS__), kdl_randperm_with, ctx, n)
 
 KDL_API kdl_tensor *kdl_empty_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *);
@@ -84,7 +103,10 @@ KDL_API kdl_tensor *kdl_randint_with(kdl_context *ctx, int64_t low, int64_t high
                                      const kdl_tensor_options *);
 KDL_API kdl_tensor *kdl_randperm_with(kdl_context *ctx, int64_t n, const kdl_tensor_options *);
 
-/** torch.empty_like, zeros_like, ones_like, full_like, rand_like, randn_like: the tensor's dtype and sizes, row-major. */
+/**
+ * torch.empty_like, zeros_like, ones_like, full_like, rand_like, randn_like: the tensor's dtype and
+ * sizes. Its strides too if it is dense (transposed, say), else dense ones in their order.
+ */
 KDL_API kdl_tensor *kdl_empty_like(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_zeros_like(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_ones_like(kdl_tensor *tensor);
@@ -96,18 +118,21 @@ KDL_API kdl_tensor *kdl_randn_like(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_tensor_from_data(kdl_context *ctx, kdl_dtype dtype, kdl_shape shape,
                                          const void *data);
 
-/** Tensor.clone(): row-major, the same values. Recorded values are shared, not computed. */
+/**
+ * Tensor.clone(): the same values, with strides as kdl_empty_like() gives them. Recorded values are
+ * shared, not computed.
+ */
 KDL_API kdl_tensor *kdl_clone(kdl_tensor *tensor);
-/** Tensor.contiguous(): the tensor itself (retained) when it is contiguous, else a clone. */
+/** Tensor.contiguous(): the tensor itself (retained) when it is contiguous, else row-major. */
 KDL_API kdl_tensor *kdl_contiguous(kdl_tensor *tensor);
-/** Tensor.reshape(shape): a view where that is possible, else a view of a clone. */
+/** Tensor.reshape(shape): a view where that is possible, else a view of a row-major clone. */
 KDL_API kdl_tensor *kdl_reshape(kdl_tensor *tensor, kdl_shape shape);
 /**
  * Tensor.flatten(start_dim, end_dim): those dimensions made one (PyTorch's defaults are 0 and -1),
  * as kdl_reshape() does; the tensor itself (retained) when they are one. IndexError, RuntimeError.
  */
 KDL_API kdl_tensor *kdl_flatten(kdl_tensor *tensor, int start_dim, int end_dim);
-/** Tensor.to(dtype): the tensor itself (retained) when it has that dtype, else a converted clone. */
+/** Tensor.to(dtype): the tensor itself (retained) when it has that dtype, else converted. */
 KDL_API kdl_tensor *kdl_to(kdl_tensor *tensor, kdl_dtype dtype);
 
 /* ---- element by element, into new tensors ------------------------------------------------- */
@@ -124,30 +149,40 @@ KDL_API kdl_tensor *kdl_ge(kdl_tensor *tensor, double value);
 
 /* ---- in place ---------------------------------------------------------------------------- */
 
+/** Tensor.zero_(). */
 KDL_API kdl_status kdl_zero_(kdl_tensor *tensor);
-/** Tensor.fill_(value): converted to the dtype as PyTorch does. */
+/**
+ * Tensor.fill_(value) with a Python float: truncated for integers, rounded for floats. RuntimeError
+ * where the dtype cannot hold it: "value cannot be converted to type c10::Half without overflow".
+ * (A single f16 or bf16 element becomes infinite instead, as in PyTorch.)
+ */
 KDL_API kdl_status kdl_fill_(kdl_tensor *tensor, double value);
-/** Tensor.fill_ with an integer that a double cannot hold. */
+/** Tensor.fill_(value) with a Python int: uint8 takes -255 .. -1 too, which wrap around. */
 KDL_API kdl_status kdl_fill_int_(kdl_tensor *tensor, int64_t value);
 /**
- * Tensor.add_(value), Tensor.mul_(value), with a Python number. A number without a fraction counts
- * as an int; RuntimeError for another one on a tensor of integers.
+ * Tensor.add_(value), Tensor.mul_(value), with a Python number: a float, but an int where the dtype
+ * is an integer one and the value whole. RuntimeError for other values and for bool.
  */
 KDL_API kdl_status kdl_add_(kdl_tensor *tensor, double value);
 KDL_API kdl_status kdl_mul_(kdl_tensor *tensor, double value);
 /**
  * Tensor.add_(other), Tensor.mul_(other): `other` is broadcast, and both are converted to a dtype in
  * common as torch.result_type() says, so a bool mask multiplies floats. RuntimeError where sizes do
- * not fit, and where the result has another category of dtype than the tensor.
+ * not fit, where the tensors overlap in part, and where the result has another category of dtype
+ * than the tensor.
  */
 KDL_API kdl_status kdl_add_tensor_(kdl_tensor *tensor, kdl_tensor *other);
 KDL_API kdl_status kdl_mul_tensor_(kdl_tensor *tensor, kdl_tensor *other);
 /** Tensor.abs_(). NotImplementedError for bool. */
 KDL_API kdl_status kdl_abs_(kdl_tensor *tensor);
-/** Tensor.copy_(source): broadcast and converted; the source's values of this moment. */
+/**
+ * Tensor.copy_(source): broadcast and converted; the source's values of this moment. RuntimeError
+ * where sizes do not fit, and where PyTorch sees that the tensors overlap in part; where it does
+ * not, and may read what it has written, Kindling reads first.
+ */
 KDL_API kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source);
 
-/** tensor[i, j] = value, by ndim indices. */
+/** tensor[i, j] = value, by ndim indices (IndexError); converts as kdl_fill_() one element. */
 KDL_API kdl_status kdl_tensor_set(kdl_tensor *tensor, const int64_t *index, double value);
 
 /* ---- in place, random: `.generator =` as an option; default the context's ----------------- */

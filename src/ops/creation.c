@@ -6,50 +6,71 @@
 
 static const kdl_tensor_options default_options = KDL_TENSOR_DEFAULTS;
 
-kdl_tensor *kdl_empty_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
+/* torch.empty_strided of dense strides (NULL: row-major). */
+static kdl_tensor *empty_strided(kdl_context *ctx, kdl_dtype dtype, const kdl_shape *shape,
+                                 const int64_t *strides)
 {
+    int64_t numel;
     if (kdl__failed(ctx))
         return NULL;
-    if (!options)
-        options = &default_options;
-    int64_t numel;
-    if (kdl_dtype_nbytes(options->dtype) == 0) {
-        kdl__fail_at(ctx, "kdl_empty", KDL_ERROR_TYPE, "%d is no dtype", (int)options->dtype);
+    if (kdl_dtype_nbytes(dtype) == 0) {
+        kdl__fail_at(ctx, "kdl_empty", KDL_ERROR_TYPE, "%d is no dtype", (int)dtype);
         return NULL;
     }
-    if (!kdl__shape_numel(ctx, shape.ndim, shape.sizes, &numel))
+    if (!kdl__shape_numel(ctx, shape->ndim, shape->sizes, &numel))
         return NULL;
-    kdl__storage *storage = kdl__storage_new_empty(ctx, options->dtype, numel);
+    kdl__storage *storage = kdl__storage_new_empty(ctx, dtype, numel);
     if (!storage)
         return NULL;
-    kdl_tensor *tensor = kdl__tensor_new(ctx, storage, 0, shape.ndim, shape.sizes, NULL);
+    kdl_tensor *tensor = kdl__tensor_new(ctx, storage, 0, shape->ndim, shape->sizes, strides);
     kdl__storage_release(storage);
-    if (tensor && options->requires_grad && kdl_requires_grad_(tensor, true)) {
-        kdl_tensor_release(tensor);
-        return NULL;
-    }
     return tensor;
 }
 
-/* The tensor, or NULL (and it is released) when filling it failed. */
-static kdl_tensor *filled(kdl_tensor *tensor, kdl_status status)
+kdl_tensor *kdl__empty(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
 {
+    return empty_strided(ctx, options->dtype, &shape, NULL);
+}
+
+kdl_tensor *kdl__created(kdl_tensor *tensor, kdl_status status, bool requires_grad,
+                         const char *place)
+{
+    if (tensor && !status && requires_grad && !kdl_dtype_is_floating_point(tensor->storage->dtype))
+        status = kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                              "Only Tensors of floating point and complex dtype can require "
+                              "gradients");
     if (tensor && status) {
         kdl_tensor_release(tensor);
         return NULL;
     }
+    if (tensor)
+        tensor->requires_grad = requires_grad;
     return tensor;
+}
+
+kdl_tensor *kdl_empty_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
+{
+    if (!options)
+        options = &default_options;
+    return kdl__created(kdl__empty(ctx, shape, options), KDL_OK, options->requires_grad,
+                        "kdl_empty");
 }
 
 kdl_tensor *kdl_full_with(kdl_context *ctx, kdl_shape shape, double value,
                           const kdl_tensor_options *options)
 {
-    kdl_tensor *tensor = kdl_empty_with(ctx, shape, options);
-    return filled(tensor, kdl_fill_(tensor, value));
+    if (!options)
+        options = &default_options;
+    kdl_tensor *tensor = kdl__empty(ctx, shape, options);
+    return kdl__created(tensor, kdl_fill_(tensor, value), options->requires_grad, "kdl_full");
 }
 
 kdl_tensor *kdl_zeros_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
 {
+    for (int d = 0; d < shape.ndim && !kdl__failed(ctx); d++)
+        if (shape.sizes[d] < 0)
+            kdl__fail_at(ctx, "kdl_zeros", KDL_ERROR_RUNTIME,
+                         "zeros: Dimension size must be non-negative.");
     return kdl_full_with(ctx, shape, 0, options);
 }
 
@@ -63,8 +84,9 @@ static kdl_tensor *random_tensor(kdl_context *ctx, kdl_shape shape, const kdl__f
 {
     if (!options)
         options = &default_options;
-    kdl_tensor *tensor = kdl_empty_with(ctx, shape, options);
-    return filled(tensor, kdl__random_fill(tensor, fill, options->generator, place));
+    kdl_tensor *tensor = kdl__empty(ctx, shape, options);
+    kdl_status status = kdl__random_fill(tensor, fill, options->generator, place);
+    return kdl__created(tensor, status, options->requires_grad, place);
 }
 
 kdl_tensor *kdl_rand_with(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options)
@@ -85,31 +107,31 @@ kdl_tensor *kdl_randint_with(kdl_context *ctx, int64_t low, int64_t high, kdl_sh
     static const kdl_tensor_options defaults = KDL_TENSOR_INT_DEFAULTS;
     if (!options)
         options = &defaults;
-    kdl_tensor *tensor = kdl_empty_with(ctx, shape, options);
-    return filled(tensor, kdl__random_range(tensor, low, high, options->generator, "kdl_randint"));
+    kdl_tensor *tensor = kdl__empty(ctx, shape, options);
+    static const char place[] = "kdl_randint";
+    kdl_status status = kdl__random_range(tensor, low, high, options->generator, place);
+    return kdl__created(tensor, status, options->requires_grad, place);
 }
 
 /* ---- like another tensor ----------------------------------------------------------------- */
 
-static kdl_tensor_options options_like(const kdl_tensor *tensor)
+kdl_tensor *kdl__empty_like(kdl_tensor *tensor, kdl_dtype dtype)
 {
-    kdl_tensor_options options = KDL_TENSOR_DEFAULTS;
-    options.dtype = kdl_tensor_dtype(tensor);
-    return options;
+    int64_t strides[KDL_MAX_DIMS];
+    kdl_shape shape = kdl_tensor_shape(tensor);
+    kdl__shape_strides_like(tensor->ndim, tensor->dims, tensor->strides, strides);
+    return empty_strided(tensor->ctx, dtype, &shape, strides);
 }
 
 kdl_tensor *kdl_empty_like(kdl_tensor *tensor)
 {
-    if (kdl__refuses(tensor))
-        return NULL;
-    kdl_tensor_options options = options_like(tensor);
-    return kdl_empty_with(tensor->ctx, kdl_tensor_shape(tensor), &options);
+    return kdl__refuses(tensor) ? NULL : kdl__empty_like(tensor, kdl_tensor_dtype(tensor));
 }
 
 kdl_tensor *kdl_full_like(kdl_tensor *tensor, double value)
 {
     kdl_tensor *like = kdl_empty_like(tensor);
-    return filled(like, kdl_fill_(like, value));
+    return kdl__created(like, kdl_fill_(like, value), false, "kdl_full_like");
 }
 
 kdl_tensor *kdl_zeros_like(kdl_tensor *tensor)
@@ -122,20 +144,22 @@ kdl_tensor *kdl_ones_like(kdl_tensor *tensor)
     return kdl_full_like(tensor, 1);
 }
 
+static kdl_tensor *random_like(kdl_tensor *tensor, kdl__distribution distribution,
+                               const char *place)
+{
+    kdl__fill fill = { .distribution = distribution, .a = 0, .b = 1 };
+    kdl_tensor *like = kdl_empty_like(tensor);
+    return kdl__created(like, kdl__random_fill(like, &fill, NULL, place), false, place);
+}
+
 kdl_tensor *kdl_rand_like(kdl_tensor *tensor)
 {
-    if (kdl__refuses(tensor))
-        return NULL;
-    kdl_tensor_options options = options_like(tensor);
-    return kdl_rand_with(tensor->ctx, kdl_tensor_shape(tensor), &options);
+    return random_like(tensor, KDL__UNIFORM, "kdl_rand_like");
 }
 
 kdl_tensor *kdl_randn_like(kdl_tensor *tensor)
 {
-    if (kdl__refuses(tensor))
-        return NULL;
-    kdl_tensor_options options = options_like(tensor);
-    return kdl_randn_with(tensor->ctx, kdl_tensor_shape(tensor), &options);
+    return random_like(tensor, KDL__NORMAL, "kdl_randn_like");
 }
 
 /* ---- from data --------------------------------------------------------------------------- */
@@ -166,7 +190,7 @@ kdl_tensor *kdl_reshape(kdl_tensor *tensor, kdl_shape shape)
         return NULL;
     if (kdl__view_strides(tensor, shape.ndim, shape.sizes, strides))
         return kdl_view(tensor, shape);
-    kdl_tensor *clone = kdl_clone(tensor);
+    kdl_tensor *clone = kdl__clone_row_major(tensor);
     kdl_tensor *view = clone ? kdl_view(clone, shape) : NULL;
     kdl_tensor_release(clone);
     return view;

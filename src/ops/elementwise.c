@@ -132,7 +132,7 @@ static kdl_status refuse_result(kdl_context *ctx, kdl_dtype dtype, kdl_dtype res
 static kdl_status check_number(kdl__op *op, kdl_context *ctx, const char *place)
 {
     double value = op->number[0];
-    bool integral = value == floor(value) && fabs(value) < 0x1p63;
+    bool integral = value == floor(value) && value >= -0x1p63 && value < 0x1p63;
     if (!kdl_dtype_is_floating_point(op->dtype) && !integral)
         return refuse_result(ctx, op->dtype, KDL_F32, place);
     return op->dtype == KDL_BOOL ? refuse_result(ctx, KDL_BOOL, KDL_I64, place) : KDL_OK;
@@ -163,14 +163,14 @@ const kdl__op_class kdl__op_mul = {
 
 const kdl__op_class kdl__op_add_tensor = {
     .name = "add_tensor",
-    .flags = KDL__OP_READS,
+    .flags = KDL__OP_READS | KDL__OP_SOURCE,
     .range = tensor_range,
     .check = check_tensor,
 };
 
 const kdl__op_class kdl__op_mul_tensor = {
     .name = "mul_tensor",
-    .flags = KDL__OP_READS,
+    .flags = KDL__OP_READS | KDL__OP_SOURCE,
     .range = tensor_range,
     .check = check_tensor,
 };
@@ -178,11 +178,9 @@ const kdl__op_class kdl__op_mul_tensor = {
 static kdl_status apply_number(kdl_tensor *tensor, const kdl__op_class *class, double value,
                                const char *place)
 {
-    if (kdl__refuses(tensor))
+    if (kdl__refuses(tensor) || kdl__check_written(tensor, NULL, place))
         return kdl__refusal(tensor);
-    kdl__op op = { .class = class, .dtype = kdl_tensor_dtype(tensor), .number = { value } };
-    if (check_number(&op, tensor->ctx, place))
-        return tensor->ctx->status;
+    kdl__op op = { .class = class, .number = { value } };
     return kdl__op_apply(tensor, &op, NULL, place);
 }
 
@@ -194,37 +192,6 @@ kdl_status kdl_add_(kdl_tensor *tensor, double value)
 kdl_status kdl_mul_(kdl_tensor *tensor, double value)
 {
     return apply_number(tensor, &kdl__op_mul, value, __func__);
-}
-
-/* Whether `other` can be broadcast to the tensor's sizes; RuntimeError in PyTorch's words. */
-static bool broadcasts(const kdl_tensor *tensor, const kdl_tensor *other, const char *place)
-{
-    bool grows = other->ndim > tensor->ndim;
-    for (int d = 1; d <= tensor->ndim && d <= other->ndim; d++) {
-        int64_t a = tensor->dims[tensor->ndim - d], b = other->dims[other->ndim - d];
-        if (a != b && a != 1 && b != 1) {
-            int most = tensor->ndim > other->ndim ? tensor->ndim : other->ndim;
-            kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
-                         "The size of tensor a (%" PRId64
-                         ") must match the size of tensor b (%" PRId64
-                         ") at non-singleton dimension %d",
-                         a, b, most - d);
-            return false;
-        }
-        grows = grows || (a == 1 && b != 1);
-    }
-    if (!grows)
-        return true;
-    kdl_shape both = kdl_tensor_shape(other->ndim > tensor->ndim ? other : tensor);
-    for (int d = 1; d <= both.ndim; d++) {
-        int64_t a = d <= tensor->ndim ? tensor->dims[tensor->ndim - d] : 1;
-        both.sizes[both.ndim - d] = a != 1 || d > other->ndim ? a : other->dims[other->ndim - d];
-    }
-    kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
-                 "output with shape %s doesn't match the broadcast shape %s",
-                 kdl__shape_text(tensor->ndim, tensor->dims).chars,
-                 kdl__shape_text(both.ndim, both.sizes).chars);
-    return false;
 }
 
 /* A tensor without dimensions does not widen the result, as a number does not. Gives a reference. */
@@ -239,28 +206,20 @@ static kdl_tensor *as_operand(const kdl_tensor *tensor, const kdl__op_class *cla
 static kdl_status apply_tensor(kdl_tensor *tensor, const kdl__op_class *class, kdl_tensor *other,
                                const char *place)
 {
-    if (kdl__refuses(tensor))
-        return kdl__refusal(tensor);
-    kdl_context *ctx = tensor->ctx;
-    if (!other)
-        return KDL_ERROR_VALUE;
-    if (other->ctx != ctx)
-        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "the tensors are of different contexts");
+    kdl_status status = kdl__check_operand(tensor, other, place);
+    if (status)
+        return status;
     kdl__op op = {
-        .class = class,
         .dtype = kdl_tensor_dtype(tensor),
         .source = { .dtype = kdl_tensor_dtype(other) },
     };
-    if (!broadcasts(tensor, other, place) || check_tensor(&op, ctx, place))
-        return ctx->status;
-    kdl_tensor *operand = as_operand(tensor, class, other);
-    kdl_tensor *expanded = kdl_expand(operand, kdl_tensor_shape(tensor));
-    bool keep = !tensor->storage->data || tensor->storage == other->storage;
-    if (expanded && !kdl__values_of(expanded, keep, &op.source))
-        kdl__op_apply(tensor, &op, NULL, place);
-    kdl_tensor_release(expanded);
+    kdl_tensor *operand = NULL;
+    if (!check_tensor(&op, tensor->ctx, place))
+        operand = as_operand(tensor, class, other);
+    if (operand)
+        kdl__apply_source(tensor, class, operand, NULL, place);
     kdl_tensor_release(operand);
-    return ctx->status;
+    return tensor->ctx->status;
 }
 
 kdl_status kdl_add_tensor_(kdl_tensor *tensor, kdl_tensor *other)
@@ -313,9 +272,7 @@ static kdl_status apply_abs(kdl_tensor *tensor, const char *place)
 {
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
-    kdl__op op = { .class = &kdl__op_abs, .dtype = kdl_tensor_dtype(tensor) };
-    if (check_abs(&op, tensor->ctx, place))
-        return tensor->ctx->status;
+    kdl__op op = { .class = &kdl__op_abs };
     return kdl__op_apply(tensor, &op, NULL, place);
 }
 
@@ -388,7 +345,7 @@ static kdl_status compare_range(const kdl__op *op, const void *whole, kdl__worke
 
 #define COMPARISON(word)                                                                           \
     {                                                                                              \
-        .name = word, .number_names = { "value" }, .range = compare_range                          \
+        .name = word, .flags = KDL__OP_SOURCE, .number_names = { "value" }, .range = compare_range \
     }
 const kdl__op_class kdl__op_comparisons[KDL__COMPARISON_COUNT] = {
     [EQ] = COMPARISON("eq"), [NE] = COMPARISON("ne"), [LT] = COMPARISON("lt"),
@@ -400,7 +357,7 @@ static kdl_tensor *apply_comparison(kdl_tensor *tensor, int relation, double val
 {
     if (kdl__refuses(tensor))
         return NULL;
-    kdl_tensor *result = kdl_empty(tensor->ctx, kdl_tensor_shape(tensor), .dtype = KDL_BOOL);
+    kdl_tensor *result = kdl__empty_like(tensor, KDL_BOOL);
     kdl__op op = { .class = &kdl__op_comparisons[relation], .number = { value } };
     if (result && !kdl__values_of(tensor, !result->storage->data, &op.source))
         kdl__op_apply(result, &op, NULL, place);

@@ -1,59 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writing tensors in place: fill_, copy_, and one element. */
-#include <float.h>
-#include <math.h>
 #include "ops/ops.h"
 #include "plan/region.h"
 
 /* ---- fill_ ------------------------------------------------------------------------------- */
 
-/* The largest finite value that c10's checked conversion from double lets through, above zero. */
-static double conversion_limit(kdl_dtype dtype)
-{
-    switch (dtype) {
-    case KDL_F32:
-    case KDL_BF16: /* checked as a float */
-        return FLT_MAX;
-    case KDL_F16:
-        return 0x1.ffdffffffffffp15; /* what still rounds to 65504 */
-    case KDL_I64:
-        return 0x1p63;
-    case KDL_I32:
-        return INT32_MAX;
-    case KDL_U8:
-        return UINT8_MAX;
-    default:
-        return DBL_MAX;
-    }
-}
-
-static bool converts(kdl_dtype dtype, double value)
-{
-    if (dtype == KDL_BOOL || (kdl_dtype_is_floating_point(dtype) && !isfinite(value)))
-        return true;
-    double limit = conversion_limit(dtype);
-    double lowest = dtype == KDL_U8 ? 0 : dtype == KDL_I32 ? INT32_MIN : -limit;
-    return value >= lowest && value <= limit;
-}
-
-static kdl_status fail_conversion(const kdl_tensor *tensor, const char *place)
-{
-    static const char *const names[KDL_DTYPE_COUNT] = {
-        [KDL_F32] = "float",          [KDL_F64] = "double",  [KDL_F16] = "c10::Half",
-        [KDL_BF16] = "c10::BFloat16", [KDL_I64] = "int64_t", [KDL_I32] = "int",
-        [KDL_U8] = "uint8_t",         [KDL_BOOL] = "bool",
-    };
-    return kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
-                        "value cannot be converted to type %s without overflow",
-                        names[kdl_tensor_dtype(tensor)]);
-}
-
 kdl_status kdl__fill_value(kdl_tensor *tensor, double value, const char *place)
 {
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
-    if (!converts(kdl_tensor_dtype(tensor), value))
-        return fail_conversion(tensor, place);
     kdl__op op = { .class = &kdl__op_constant, .number = { value } };
     return kdl__op_apply(tensor, &op, NULL, place);
 }
@@ -72,53 +27,109 @@ kdl_status kdl_fill_int_(kdl_tensor *tensor, int64_t value)
 {
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
-    /* A negative integer may wrap in an unsigned dtype, unlike a negative float. */
-    kdl_dtype dtype = kdl_tensor_dtype(tensor);
-    if (!converts(dtype, dtype == KDL_U8 ? fabs((double)value) : (double)value))
-        return fail_conversion(tensor, __func__);
     kdl__op op = { .class = &kdl__op_constant_integer, .integer = { value } };
     return kdl__op_apply(tensor, &op, NULL, __func__);
 }
 
 /* ---- copy_ ------------------------------------------------------------------------------- */
 
-kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source)
+/*
+ * Whether `source` broadcasts to the tensor's sizes; otherwise PyTorch's error: sizes that do not
+ * fit together, looked at from the last one, or a source that is the larger one.
+ */
+static kdl_status check_broadcast(const kdl_tensor *tensor, const kdl_tensor *source,
+                                  const char *place)
 {
-    if (kdl__refuses(tensor))
-        return kdl__refusal(tensor);
-    if (!source)
-        return KDL_ERROR_VALUE;
-    if (source->ctx != tensor->ctx)
-        return kdl__fail(tensor->ctx, KDL_ERROR_VALUE, "the tensors are of different contexts");
+    kdl_shape shape = { .ndim = tensor->ndim > source->ndim ? tensor->ndim : source->ndim };
+    bool larger = source->ndim > tensor->ndim;
+    for (int d = shape.ndim - 1; d >= 0; d--) {
+        int own = d - (shape.ndim - tensor->ndim), other = d - (shape.ndim - source->ndim);
+        int64_t a = own < 0 ? 1 : tensor->dims[own], b = other < 0 ? 1 : source->dims[other];
+        if (a != b && a != 1 && b != 1)
+            return kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                                "The size of tensor a (%" PRId64 ") must match the size of tensor "
+                                "b (%" PRId64 ") at non-singleton dimension %d",
+                                a, b, d);
+        shape.sizes[d] = a == 1 ? b : a;
+        larger = larger || shape.sizes[d] != a;
+    }
+    if (larger)
+        return kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                            "output with shape %s doesn't match the broadcast shape %s",
+                            kdl__shape_text(tensor->ndim, tensor->dims).chars,
+                            kdl__shape_text(shape.ndim, shape.sizes).chars);
+    return KDL_OK;
+}
+
+kdl_status kdl__check_contexts(const kdl_tensor *tensor, const kdl_tensor *source,
+                               const char *place)
+{
+    if (kdl__refuses(tensor) || !source)
+        return source ? kdl__refusal(tensor) : KDL_ERROR_VALUE;
+    if (source->ctx == tensor->ctx)
+        return KDL_OK;
+    return kdl__fail_at(tensor->ctx, place, KDL_ERROR_VALUE,
+                        "the tensors are of different contexts");
+}
+
+kdl_status kdl__check_operand(const kdl_tensor *tensor, const kdl_tensor *source, const char *place)
+{
+    kdl_status status = kdl__check_contexts(tensor, source, place);
+    if (!status)
+        status = kdl__check_written(tensor, source, place);
+    return status ? status : check_broadcast(tensor, source, place);
+}
+
+kdl_status kdl__apply_source(kdl_tensor *tensor, const kdl__op_class *class, kdl_tensor *source,
+                             kdl_generator *generator, const char *place)
+{
     kdl_tensor *expanded = kdl_expand(source, kdl_tensor_shape(tensor));
     if (!expanded)
         return tensor->ctx->status;
-    kdl__op op = { .class = &kdl__op_copy };
+    kdl__op op = { .class = class };
     /* Memory is copied where the op may run later, or reads what it writes. */
     bool keep = !tensor->storage->data || tensor->storage == source->storage;
     if (!kdl__values_of(expanded, keep, &op.source))
-        kdl__op_apply(tensor, &op, NULL, __func__);
+        kdl__op_apply(tensor, &op, generator, place);
     kdl_tensor_release(expanded);
     return tensor->ctx->status;
 }
 
-kdl_tensor *kdl_clone(kdl_tensor *tensor)
+kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source)
 {
-    if (kdl__refuses(tensor))
-        return NULL;
-    kdl_tensor *clone = kdl_empty_like(tensor);
-    if (clone && kdl_copy_(clone, tensor)) {
-        kdl_tensor_release(clone);
+    if (tensor && tensor == source)
+        return tensor->ctx->status;
+    kdl_status status = kdl__check_operand(tensor, source, __func__);
+    return status ? status : kdl__apply_source(tensor, &kdl__op_copy, source, NULL, __func__);
+}
+
+/* A copy of the tensor in `copy`, which is released on failure. */
+static kdl_tensor *copied(kdl_tensor *copy, kdl_tensor *tensor)
+{
+    if (copy && kdl_copy_(copy, tensor)) {
+        kdl_tensor_release(copy);
         return NULL;
     }
-    return clone;
+    return copy;
+}
+
+kdl_tensor *kdl_clone(kdl_tensor *tensor)
+{
+    return kdl__refuses(tensor) ? NULL : copied(kdl_empty_like(tensor), tensor);
+}
+
+kdl_tensor *kdl__clone_row_major(kdl_tensor *tensor)
+{
+    kdl_shape shape = kdl_tensor_shape(tensor);
+    return copied(kdl_empty(tensor->ctx, shape, .dtype = tensor->storage->dtype), tensor);
 }
 
 kdl_tensor *kdl_contiguous(kdl_tensor *tensor)
 {
     if (kdl__refuses(tensor))
         return NULL;
-    return kdl_tensor_is_contiguous(tensor) ? kdl_tensor_retain(tensor) : kdl_clone(tensor);
+    return kdl_tensor_is_contiguous(tensor) ? kdl_tensor_retain(tensor)
+                                            : kdl__clone_row_major(tensor);
 }
 
 kdl_tensor *kdl_to(kdl_tensor *tensor, kdl_dtype dtype)
@@ -127,19 +138,20 @@ kdl_tensor *kdl_to(kdl_tensor *tensor, kdl_dtype dtype)
         return NULL;
     if (kdl_tensor_dtype(tensor) == dtype)
         return kdl_tensor_retain(tensor);
-    kdl_tensor *result = kdl_empty(tensor->ctx, kdl_tensor_shape(tensor), .dtype = dtype);
-    if (result && kdl_copy_(result, tensor)) {
-        kdl_tensor_release(result);
-        return NULL;
-    }
-    return result;
+    return copied(kdl__empty_like(tensor, dtype), tensor);
 }
 
 kdl_status kdl_tensor_set(kdl_tensor *tensor, const int64_t *index, double value)
 {
     int64_t offset;
-    if (kdl__refuses(tensor) || !kdl__element_offset(tensor, index, &offset))
+    if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
+    /* As PyTorch does, which makes a tensor of the number before it looks for the place. */
+    kdl_dtype dtype = tensor->storage->dtype;
+    bool is_half = dtype == KDL_F16 || dtype == KDL_BF16;
+    if ((!is_half && kdl__scalar_check(tensor->ctx, __func__, dtype, value)) ||
+        !kdl__element_offset(tensor, index, &offset))
+        return tensor->ctx->status;
     kdl_tensor *element =
         kdl__tensor_new(tensor->ctx, tensor->storage, tensor->offset + offset, 0, NULL, NULL);
     kdl_fill_(element, value);

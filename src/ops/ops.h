@@ -11,7 +11,7 @@ extern const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT];
 
 extern const kdl__op_class kdl__op_eye;        /* ones where the last two indices are equal */
 extern const kdl__op_class kdl__op_arange;     /* number: start, step */
-extern const kdl__op_class kdl__op_linspace;   /* number: start, end; integer: steps */
+extern const kdl__op_class kdl__op_linspace;   /* number: start, end */
 extern const kdl__op_class kdl__op_randperm;   /* a permutation of 0 .. numel - 1 */
 extern const kdl__op_class kdl__op_abs;        /* of what is there */
 extern const kdl__op_class kdl__op_add;        /* number: added to what is there */
@@ -25,6 +25,30 @@ extern const kdl__op_class kdl__op_comparisons[KDL__COMPARISON_COUNT];
 
 /* Tensor.fill_(value). Errors at `place`. */
 kdl_status kdl__fill_value(kdl_tensor *tensor, double value, const char *place);
+
+/* torch.empty; whether it requires gradients is left to kdl__created(). */
+kdl_tensor *kdl__empty(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options);
+/*
+ * What a creating function gives at last: the tensor (NULL: an error stands), or NULL after
+ * releasing it, where filling it failed with `status` or its dtype cannot require gradients.
+ */
+kdl_tensor *kdl__created(kdl_tensor *tensor, kdl_status status, bool requires_grad,
+                         const char *place);
+
+/* torch.empty_like(tensor, dtype=...): its strides if they are dense, else its order of them. */
+kdl_tensor *kdl__empty_like(kdl_tensor *tensor, kdl_dtype dtype);
+/* Tensor.clone(memory_format=torch.contiguous_format). */
+kdl_tensor *kdl__clone_row_major(kdl_tensor *tensor);
+
+/* Whether both can be used together: an error stands, or is recorded at `place`. */
+kdl_status kdl__check_contexts(const kdl_tensor *tensor, const kdl_tensor *source,
+                               const char *place);
+/* The same, and whether `source` can be broadcast to the tensor; PyTorch's errors. */
+kdl_status kdl__check_operand(const kdl_tensor *tensor, const kdl_tensor *source,
+                              const char *place);
+/* Applies an op that reads `source`, which is expanded to the tensor's sizes. */
+kdl_status kdl__apply_source(kdl_tensor *tensor, const kdl__op_class *class, kdl_tensor *source,
+                             kdl_generator *generator, const char *place);
 
 /*
  * Fills the tensor by a distribution as Tensor's in-place functions do. Of `fill` the distribution

@@ -42,18 +42,12 @@ static kdl_status fill_range(const kdl__op *op, const void *whole, kdl__worker *
 }
 
 /* PyTorch's normal_ fills blocks of 16 only where the tensor is contiguous and has that many. */
-static kdl__distribution path_of(kdl__distribution distribution, int64_t numel, bool contiguous)
-{
-    bool blocks = numel >= 16 && contiguous;
-    return distribution == KDL__NORMAL && !blocks ? KDL__NORMAL_SERIAL : distribution;
-}
-
 static kdl_status fill_check(kdl__op *op, kdl_context *ctx, const char *place)
 {
     kdl__fill fill = fill_of(op);
-    fill.distribution =
-        path_of(fill.distribution, op->region.numel, kdl__region_is_contiguous(&op->region));
-    op->class = &kdl__op_fills[fill.distribution];
+    bool blocks = op->region.numel >= 16 && kdl__region_is_contiguous(&op->region);
+    if (fill.distribution == KDL__NORMAL && !blocks)
+        op->class = &kdl__op_fills[KDL__NORMAL_SERIAL];
     return kdl__fill_check(ctx, place, &fill);
 }
 
@@ -78,24 +72,18 @@ const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT] = {
     [KDL__RANDOM_DTYPE] = FILL_CLASS("random_dtype", NULL),
 };
 
-kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *given, kdl_generator *generator,
+kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *fill, kdl_generator *generator,
                             const char *place)
 {
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
-    kdl__fill fill = *given;
-    fill.distribution = path_of(fill.distribution, tensor->numel, kdl_tensor_is_contiguous(tensor));
-    fill.dtype = tensor->storage->dtype;
-    fill.numel = (uint64_t)tensor->numel;
-    if (kdl__fill_check(tensor->ctx, place, &fill))
-        return tensor->ctx->status;
     generator = kdl__generator_or_default(tensor->ctx, generator);
     if (!generator)
         return tensor->ctx->status;
     kdl__op op = {
-        .class = &kdl__op_fills[fill.distribution],
-        .number = { fill.a, fill.b },
-        .integer = { fill.low, (int64_t)fill.range },
+        .class = &kdl__op_fills[fill->distribution],
+        .number = { fill->a, fill->b },
+        .integer = { fill->low, (int64_t)fill->range },
     };
     return kdl__op_apply(tensor, &op, generator, place);
 }

@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* torch.eye, arange, linspace and randperm: values that depend on the element's number. */
+/* torch.eye, arange and linspace: values that depend on the element's number. */
 #include <math.h>
 #include <string.h>
 
+#include "kernels/half.h"
 #include "ops/ops.h"
+
+static const kdl_tensor_options default_options = KDL_TENSOR_DEFAULTS;
+static const kdl_tensor_options default_int_options = KDL_TENSOR_INT_DEFAULTS;
+
+/* A tensor on which `op` was applied. */
+static kdl_tensor *created(kdl_context *ctx, kdl_shape shape, const kdl_tensor_options *options,
+                           kdl__op *op, const char *place)
+{
+    kdl_tensor *tensor = kdl__empty(ctx, shape, options);
+    kdl_status status = tensor ? kdl__op_apply(tensor, op, NULL, place) : ctx->status;
+    return kdl__created(tensor, status, options->requires_grad, place);
+}
 
 /* ---- eye --------------------------------------------------------------------------------- */
 
@@ -48,99 +61,263 @@ kdl_tensor *kdl_eye_with(kdl_context *ctx, int64_t n, int64_t m, const kdl_tenso
                      (long long)(n < 0 ? n : m));
         return NULL;
     }
-    kdl_tensor *tensor = kdl_empty_with(ctx, KDL_SHAPE(n, m), options);
-    kdl__op op = { .class = &kdl__op_eye };
-    if (tensor && kdl__op_apply(tensor, &op, NULL, "kdl_eye")) {
-        kdl_tensor_release(tensor);
+    if (__builtin_mul_overflow(n, m, &(int64_t){ 0 })) {
+        kdl__fail_at(ctx, "kdl_eye", KDL_ERROR_RUNTIME, "numel: integer multiplication overflow");
         return NULL;
     }
-    return tensor;
+    kdl__op op = { .class = &kdl__op_eye };
+    return created(ctx, KDL_SHAPE(n, m), options ? options : &default_options, &op, "kdl_eye");
 }
 
-/* ---- arange, linspace -------------------------------------------------------------------- */
+/* ---- arange ------------------------------------------------------------------------------ */
 
-/* Element `index` in the dtype of the sequence; `number` tells how it is computed. */
-typedef double sequence_value(const kdl__op *op, uint64_t index);
+enum { CHUNK = 256 }; /* elements computed at a time, before they become the op's dtype */
 
-static kdl_status sequence_range(const kdl__op *op, kdl__worker *worker, sequence_value *value_of,
-                                 uint64_t first, uint64_t count, void *values)
+/* A number as it is when it was stored in the dtype. */
+static double stored(kdl_dtype dtype, double value)
 {
-    size_t size = kdl_dtype_nbytes(op->dtype);
-    for (uint64_t i = 0; i < count; i++) {
-        double value = value_of(op, first + i);
-        worker->cursor->kernels->convert(KDL_F64, &value, op->dtype, (char *)values + i * size, 1);
+    switch (dtype) {
+    case KDL_F64:
+        return value;
+    case KDL_F16:
+        return kdl__f16_to_f32(kdl__f32_to_f16((float)value));
+    case KDL_BF16:
+        return kdl__bf16_to_f32(kdl__f32_to_bf16((float)value));
+    default:
+        return (float)value;
     }
-    return KDL_OK;
 }
 
-static double arange_value(const kdl__op *op, uint64_t index)
+/*
+ * How PyTorch's kernel counts, with AVX2 and AVX-512 alike: in vectors of 32 bytes, as long as
+ * there are pairs of them, whose first element is stored before the others are counted from it;
+ * the elements behind are all counted from `start`. In double for f32 and f64, in float for the
+ * 16-bit types. The compiler fused the multiplications and additions, but not those in bf16 vectors.
+ */
+typedef struct counting {
+    kdl_dtype dtype;
+    uint64_t lanes;      /* elements of a vector */
+    uint64_t in_vectors; /* how many elements lie in pairs of vectors */
+} counting;
+
+#define COUNT(name, type, fused)                                                                   \
+    static void name(const counting *how, type start, type step, uint64_t first, uint64_t n,       \
+                     type *out)                                                                    \
+    {                                                                                              \
+        type base = 0;                                                                             \
+        for (uint64_t i = 0; i < n; i++) {                                                         \
+            uint64_t at = first + i, lane = at < how->in_vectors ? at % how->lanes : 0;            \
+            if (i == 0 || lane == 0)                                                               \
+                base = (type)stored(how->dtype, fused(step, (type)(at - lane), start));            \
+            out[i] =                                                                               \
+                how->dtype == KDL_BF16 ? base + (type)lane * step : fused((type)lane, step, base); \
+        }                                                                                          \
+    }
+COUNT(count_doubles, double, fma)
+COUNT(count_floats, float, fmaf)
+
+/* As x86-64 converts it; kdl__scalar_check() lets no more than 2^63 itself pass beyond int64. */
+static int64_t truncated(double value)
 {
-    return op->number[0] + op->number[1] * (double)index;
+    return value < 0x1p63 ? (int64_t)value : INT64_MIN;
+}
+
+static void count_integers(int64_t start, int64_t step, uint64_t first, uint64_t n, int64_t *out)
+{
+    for (uint64_t i = 0; i < n; i++)
+        out[i] = (int64_t)((uint64_t)start + (uint64_t)step * (first + i));
 }
 
 static kdl_status arange_range(const kdl__op *op, const void *whole, kdl__worker *worker,
                                uint64_t first, uint64_t count, void *values)
 {
     (void)whole;
-    return sequence_range(op, worker, arange_value, first, count, values);
+    const double start = op->number[0], step = op->number[1];
+    const size_t size = kdl_dtype_nbytes(op->dtype);
+    const uint64_t numel = (uint64_t)op->region.numel, lanes = 32 / size;
+    const counting how = { op->dtype, lanes, numel - numel % (2 * lanes) };
+    const kdl__kernels *kernels = worker->cursor->kernels;
+    char *out = values;
+    for (uint64_t n; count > 0; count -= n, first += n, out += n * size) {
+        n = count < CHUNK ? count : CHUNK;
+        if (!kdl_dtype_is_floating_point(op->dtype)) {
+            int64_t integers[CHUNK];
+            count_integers(truncated(start), truncated(step), first, n, integers);
+            kernels->convert(KDL_I64, integers, op->dtype, out, n);
+        } else if (size == 2) {
+            float floats[CHUNK];
+            count_floats(&how, (float)start, (float)step, first, n, floats);
+            kernels->convert(KDL_F32, floats, op->dtype, out, n);
+        } else {
+            double doubles[CHUNK];
+            count_doubles(&how, start, step, first, n, doubles);
+            kernels->convert(KDL_F64, doubles, op->dtype, out, n);
+        }
+    }
+    return KDL_OK;
+}
+
+/* The dtype that start and step are converted to before PyTorch's kernel counts. */
+static kdl_dtype counting_dtype(kdl_dtype dtype)
+{
+    if (!kdl_dtype_is_floating_point(dtype))
+        return KDL_I64;
+    return kdl_dtype_nbytes(dtype) == 2 ? KDL_F32 : KDL_F64;
+}
+
+static kdl_status arange_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    kdl_dtype dtype = counting_dtype(op->dtype);
+    if (op->dtype == KDL_BOOL)
+        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                            "\"arange_cpu\" not implemented for 'Bool'");
+    kdl_status status = kdl__scalar_check(ctx, place, dtype, op->number[0]);
+    return status ? status : kdl__scalar_check(ctx, place, dtype, op->number[1]);
 }
 
 const kdl__op_class kdl__op_arange = {
     .name = "arange",
     .number_names = { "start", "step" },
     .range = arange_range,
+    .check = arange_check,
 };
+
+static kdl_status check_bounds(kdl_context *ctx, double start, double end, double step)
+{
+    static const char place[] = "kdl_arange";
+    if (!(step > 0 || step < 0))
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "step must be nonzero");
+    if (!isfinite(start) || !isfinite(end))
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "unsupported range: %g -> %g", start,
+                            end);
+    if (step > 0 ? end < start : end > start)
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "upper bound and lower bound inconsistent with step sign");
+    return KDL_OK;
+}
+
+/* The length in integers, to which the numbers are truncated first; it wraps as PyTorch's does. */
+static kdl_status integer_length(kdl_context *ctx, double start, double end, double step,
+                                 double *length)
+{
+    static const char place[] = "kdl_arange";
+    if (kdl__scalar_check(ctx, place, KDL_I64, start) ||
+        kdl__scalar_check(ctx, place, KDL_I64, end) || kdl__scalar_check(ctx, place, KDL_I64, step))
+        return ctx->status;
+    const int64_t by = truncated(step);
+    if (by == 0)
+        return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "step must be nonzero");
+    const uint64_t span = (uint64_t)truncated(end) - (uint64_t)truncated(start);
+    const int64_t rounded_up = (int64_t)(span + (uint64_t)by - (by > 0 ? 1 : UINT64_MAX));
+    *length = by == -1 ? -(double)rounded_up : (double)(rounded_up / by);
+    return KDL_OK;
+}
 
 kdl_tensor *kdl_arange_with(kdl_context *ctx, double start, double end, double step,
                             const kdl_tensor_options *options)
 {
-    static const kdl_tensor_options defaults = KDL_TENSOR_INT_DEFAULTS;
     if (kdl__failed(ctx))
         return NULL;
-    const char *wrong =
-        step == 0 || isnan(step)             ? "step must be nonzero"
-        : !isfinite(start) || !isfinite(end) ? "unsupported range: start and end must be finite"
-        : (end - start) / step < 0 ? "upper bound and lower bound inconsistent with step sign"
-                                   : NULL;
-    double length = wrong ? 0 : ceil((end - start) / step);
-    if (!wrong && length >= 0x1p63)
-        wrong = "invalid size, possible overflow?";
-    if (wrong) {
-        kdl__fail_at(ctx, "kdl_arange", KDL_ERROR_RUNTIME, "%s", wrong);
+    if (!options)
+        options = &default_int_options;
+    kdl__op op = { .class = &kdl__op_arange, .dtype = options->dtype, .number = { start, step } };
+    double length = ceil((end - start) / step);
+    if (options->dtype == KDL_BOOL ? arange_check(&op, ctx, "kdl_arange")
+                                   : check_bounds(ctx, start, end, step))
+        return NULL;
+    if (options->dtype == KDL_I64 && integer_length(ctx, start, end, step, &length))
+        return NULL;
+    if (!(length >= 0 && length < 0x1p63)) {
+        kdl__fail_at(ctx, "kdl_arange", KDL_ERROR_RUNTIME, "invalid size, possible overflow?");
         return NULL;
     }
-    kdl_tensor *tensor =
-        kdl_empty_with(ctx, KDL_SHAPE((int64_t)length), options ? options : &defaults);
-    kdl__op op = { .class = &kdl__op_arange, .number = { start, step } };
-    if (tensor && kdl__op_apply(tensor, &op, NULL, "kdl_arange")) {
-        kdl_tensor_release(tensor);
-        return NULL;
-    }
-    return tensor;
+    return created(ctx, KDL_SHAPE((int64_t)length), options, &op, "kdl_arange");
 }
 
-static double linspace_value(const kdl__op *op, uint64_t index)
+/* ---- linspace ---------------------------------------------------------------------------- */
+
+/*
+ * From both ends towards the middle, so that both are met. With what GCC fuses in PyTorch's builds;
+ * integers are computed in double.
+ */
+#define DIVIDE(name, type, fused)                                                                  \
+    static void name(type start, type end, uint64_t steps, uint64_t first, uint64_t n, type *out)  \
+    {                                                                                              \
+        const type step = (end - start) / (type)(steps - 1);                                       \
+        for (uint64_t i = 0; i < n; i++) {                                                         \
+            uint64_t at = first + i;                                                               \
+            out[i] = at < steps / 2 ? fused(step, (type)at, start)                                 \
+                                    : fused(-step, (type)(steps - at - 1), end);                   \
+        }                                                                                          \
+    }
+DIVIDE(divide_doubles, double, fma)
+DIVIDE(divide_floats, float, fmaf)
+
+/* The 16-bit types: every intermediate result is stored. */
+static void divide_halves(kdl_dtype dtype, double start, double end, uint64_t steps, uint64_t first,
+                          uint64_t n, float *out)
 {
-    uint64_t steps = (uint64_t)op->region.numel;
-    double start = op->number[0], end = op->number[1];
-    if (steps == 1)
-        return start;
-    double step = (end - start) / (double)(steps - 1);
-    return index < steps / 2 ? start + step * (double)index
-                             : end - step * (double)(steps - index - 1);
+    const float from = (float)stored(dtype, start), to = (float)stored(dtype, end);
+    const float step = (float)stored(dtype, to - from) / (float)stored(dtype, (float)(steps - 1));
+    const float stored_step = (float)stored(dtype, step);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t at = first + i;
+        bool before = at < steps / 2;
+        float number = (float)stored(dtype, (float)(before ? at : steps - at - 1));
+        float distance = (float)stored(dtype, stored_step * number);
+        out[i] = before ? from + distance : to - distance;
+    }
 }
 
 static kdl_status linspace_range(const kdl__op *op, const void *whole, kdl__worker *worker,
                                  uint64_t first, uint64_t count, void *values)
 {
     (void)whole;
-    return sequence_range(op, worker, linspace_value, first, count, values);
+    const double start = op->number[0], end = op->number[1];
+    const size_t size = kdl_dtype_nbytes(op->dtype);
+    const uint64_t steps = (uint64_t)op->region.numel;
+    const bool is_float = kdl_dtype_is_floating_point(op->dtype);
+    const kdl__kernels *kernels = worker->cursor->kernels;
+    char *out = values;
+    for (uint64_t n; count > 0; count -= n, first += n, out += n * size) {
+        n = count < CHUNK ? count : CHUNK;
+        if (op->dtype == KDL_F32) {
+            divide_floats((float)start, (float)end, steps, first, n, (float *)out);
+        } else if (is_float && size == 2) {
+            float floats[CHUNK];
+            divide_halves(op->dtype, start, end, steps, first, n, floats);
+            kernels->convert(KDL_F32, floats, op->dtype, out, n);
+        } else {
+            double doubles[CHUNK];
+            divide_doubles(is_float ? start : (double)truncated(start),
+                           is_float ? end : (double)truncated(end), steps, first, n, doubles);
+            kernels->convert(KDL_F64, doubles, op->dtype, out, n);
+        }
+    }
+    return KDL_OK;
+}
+
+/* A single element is filled in. */
+static kdl_status linspace_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    if (op->region.numel == 0)
+        return KDL_OK;
+    if (op->region.numel == 1) {
+        op->class = &kdl__op_constant;
+        return op->class->check(op, ctx, place);
+    }
+    if (op->dtype == KDL_BOOL)
+        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                            "\"linspace_cpu\" not implemented for 'Bool'");
+    kdl_status status = kdl__scalar_check(ctx, place, op->dtype, op->number[0]);
+    return status ? status : kdl__scalar_check(ctx, place, op->dtype, op->number[1]);
 }
 
 const kdl__op_class kdl__op_linspace = {
     .name = "linspace",
     .number_names = { "start", "end" },
     .range = linspace_range,
+    .check = linspace_check,
 };
 
 kdl_tensor *kdl_linspace_with(kdl_context *ctx, double start, double end, int64_t steps,
@@ -153,144 +330,7 @@ kdl_tensor *kdl_linspace_with(kdl_context *ctx, double start, double end, int64_
                      "number of steps must be non-negative");
         return NULL;
     }
-    kdl_tensor *tensor = kdl_empty_with(ctx, KDL_SHAPE(steps), options);
     kdl__op op = { .class = &kdl__op_linspace, .number = { start, end } };
-    if (tensor && kdl__op_apply(tensor, &op, NULL, "kdl_linspace")) {
-        kdl_tensor_release(tensor);
-        return NULL;
-    }
-    return tensor;
-}
-
-/* ---- randperm ---------------------------------------------------------------------------- */
-
-/* From this length on PyTorch draws 64 bits for each element and shuffles "inside out". */
-static const uint64_t long_randperm = 214748364;
-
-uint64_t kdl__permutation_draws(uint64_t n)
-{
-    return n >= long_randperm ? 2 * n : n - (n > 0);
-}
-
-static uint64_t randperm_draws(const kdl__op *op)
-{
-    return kdl__permutation_draws((uint64_t)op->region.numel);
-}
-
-/* Fisher-Yates from the front, with 32-bit draws. */
-static void shuffle(int64_t *order, uint64_t n, kdl__cursor *cursor)
-{
-    for (uint64_t i = 0; i < n; i++)
-        order[i] = (int64_t)i;
-    for (uint64_t i = 0; i + 1 < n; i++) {
-        uint64_t other = i + kdl__cursor_draw(cursor) % (n - i);
-        int64_t swapped = order[i];
-        order[i] = order[other];
-        order[other] = swapped;
-    }
-}
-
-static void shuffle_inside_out(int64_t *order, uint64_t n, kdl__cursor *cursor)
-{
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t other = kdl__cursor_draw64(cursor) % (i + 1);
-        order[i] = (int64_t)i;
-        order[i] = order[other];
-        order[other] = (int64_t)i;
-    }
-}
-
-void kdl__permutation(int64_t *order, uint64_t n, kdl__cursor *cursor)
-{
-    if (n >= long_randperm)
-        shuffle_inside_out(order, n, cursor);
-    else
-        shuffle(order, n, cursor);
-}
-
-static kdl_status randperm_prepare(const kdl__op *op, kdl__worker *worker, kdl__prepared *prepared)
-{
-    uint64_t n = (uint64_t)op->region.numel;
-    int64_t *order = kdl__alloc_quiet(worker->ctx, n, sizeof *order);
-    if (!order)
-        return KDL_ERROR_MEMORY;
-    kdl__cursor_move(worker->cursor, op->at.segment->stream, kdl__op_start(op));
-    kdl__permutation(order, n, worker->cursor);
-    prepared->whole = order;
-    return KDL_OK;
-}
-
-static kdl_status randperm_range(const kdl__op *op, const void *whole, kdl__worker *worker,
-                                 uint64_t first, uint64_t count, void *values)
-{
-    worker->cursor->kernels->convert(KDL_I64, (const int64_t *)whole + first, op->dtype, values,
-                                     count);
-    return KDL_OK;
-}
-
-/* The largest n whose numbers a float dtype holds exactly, as PyTorch says it; bf16 is not checked. */
-static const char *float_limit(kdl_dtype dtype, int64_t n)
-{
-    if (dtype == KDL_F16 && n > 2049)
-        return "2049";
-    if (dtype == KDL_F32 && n > (INT64_C(1) << 24) + 1)
-        return "2^24+1";
-    if (dtype == KDL_F64 && n > (INT64_C(1) << 53) + 1)
-        return "2^53+1";
-    return NULL;
-}
-
-static kdl_status check_randperm(kdl_context *ctx, kdl_dtype dtype, int64_t n)
-{
-    static const char place[] = "kdl_randperm";
-    const char *limit = float_limit(dtype, n);
-    if (n < 0)
-        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
-                            "Trying to create tensor with negative dimension %lld: [%lld]",
-                            (long long)n, (long long)n);
-    if (limit)
-        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
-                            "n cannot be greater than %s for %s type.", limit,
-                            kdl_dtype_scalar_name(dtype));
-    if ((dtype == KDL_U8 && n > 256) || (dtype == KDL_I32 && n > INT64_C(1) << 31))
-        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
-                            "value cannot be converted to type %s without overflow",
-                            dtype == KDL_U8 ? "uint8_t" : "int");
-    if (dtype == KDL_BOOL)
-        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                            "\"randperm\" not implemented for 'Bool'");
-    return KDL_OK;
-}
-
-static kdl_status randperm_check(kdl__op *op, kdl_context *ctx, const char *place)
-{
-    (void)place;
-    return check_randperm(ctx, op->dtype, op->region.numel);
-}
-
-const kdl__op_class kdl__op_randperm = {
-    .name = "randperm",
-    .draws = randperm_draws,
-    .prepare = randperm_prepare,
-    .range = randperm_range,
-    .check = randperm_check,
-};
-
-kdl_tensor *kdl_randperm_with(kdl_context *ctx, int64_t n, const kdl_tensor_options *options)
-{
-    static const kdl_tensor_options defaults = KDL_TENSOR_INT_DEFAULTS;
-    if (kdl__failed(ctx))
-        return NULL;
-    if (!options)
-        options = &defaults;
-    if (check_randperm(ctx, options->dtype, n))
-        return NULL;
-    kdl_generator *generator = kdl__generator_or_default(ctx, options->generator);
-    kdl_tensor *tensor = generator ? kdl_empty_with(ctx, KDL_SHAPE(n), options) : NULL;
-    kdl__op op = { .class = &kdl__op_randperm };
-    if (tensor && kdl__op_apply(tensor, &op, generator, "kdl_randperm")) {
-        kdl_tensor_release(tensor);
-        return NULL;
-    }
-    return tensor;
+    return created(ctx, KDL_SHAPE(steps), options ? options : &default_options, &op,
+                   "kdl_linspace");
 }

@@ -156,29 +156,41 @@ static bool share_history(kdl_tensor *tensor, kdl__op *op)
 
 /* ---- both -------------------------------------------------------------------------------- */
 
-static kdl_status check_target(kdl_tensor *tensor, const kdl__op *op, const char *place)
+kdl_status kdl__check_written(const kdl_tensor *tensor, const kdl_tensor *source, const char *place)
 {
+    const char *overlap = NULL;
+    if (kdl__tensor_overlaps(tensor))
+        overlap = "more than one element of the written-to tensor refers";
+    else if (source && kdl__tensors_partly_overlap(tensor, source))
+        overlap = "some elements of the input tensor and the written-to tensor refer";
+    if (!overlap)
+        return KDL_OK;
+    return kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                        "unsupported operation: %s to a single memory location. Please clone() the "
+                        "tensor before performing the operation.",
+                        overlap);
+}
+
+static kdl_status check(kdl_tensor *tensor, kdl__op *op, const char *place)
+{
+    if (op->class->check && op->class->check(op, tensor->ctx, place))
+        return tensor->ctx->status;
     bool once = op->class == &kdl__op_constant || op->class == &kdl__op_constant_integer;
-    if (!once && kdl__tensor_overlaps(tensor))
-        return kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
-                            "unsupported operation: more than one element of the written-to "
-                            "tensor refers to a single memory location. Please clone() the tensor "
-                            "before performing the operation.");
-    return KDL_OK;
+    return once ? KDL_OK : kdl__check_written(tensor, NULL, place);
 }
 
 kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
                          const char *place)
 {
     kdl_context *ctx = tensor->ctx;
-    if (kdl__failed(ctx) || check_target(tensor, op, place)) {
+    op->dtype = tensor->storage->dtype;
+    kdl__region_of(tensor, &op->region);
+    if (kdl__failed(ctx) || check(tensor, op, place)) {
         kdl__op_free(op);
         return ctx->status;
     }
-    op->dtype = tensor->storage->dtype;
-    kdl__region_of(tensor, &op->region);
     kdl__region_drop_repeats(&op->region);
-    if (op->class == &kdl__op_copy)
+    if (op->class->flags & KDL__OP_SOURCE)
         kdl__region_sort_both(&op->region, &op->source.region);
     if (op->region.numel == 0) {
         kdl__op_free(op);

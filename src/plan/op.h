@@ -51,7 +51,9 @@ enum {
     /* The new values depend on the previous ones: `values` holds them on entry to range(). */
     KDL__OP_READS = 1,
     /* Elements are counted by descending stride (as random fills visit them), not row-major. */
-    KDL__OP_STREAM_ORDER = 2
+    KDL__OP_STREAM_ORDER = 2,
+    /* The op reads `source`, which has an element for each of its own. */
+    KDL__OP_SOURCE = 4
 };
 
 #define KDL__OP_NUMBERS 4
@@ -92,9 +94,9 @@ typedef struct kdl__op_class {
     kdl_status (*range)(const kdl__op *op, const void *whole, kdl__worker *worker, uint64_t first,
                         uint64_t count, void *values);
     /*
-     * For an op that was not made by a function of ours but read from a recipe, with dtype and
-     * region set: refuses what such a function would refuse, and settles on a class as it would.
-     * NULL when nothing can be wrong.
+     * Refuses wrong arguments as PyTorch does, and settles on a class where the region decides.
+     * Called with dtype and region set, when the op is applied or read from a recipe. NULL when
+     * nothing can be wrong.
      */
     kdl_status (*check)(kdl__op *op, kdl_context *ctx, const char *place);
 } kdl__op_class;
@@ -121,11 +123,19 @@ static inline uint64_t kdl__op_start(const kdl__op *op)
 
 /*
  * Does `op` to the elements of `tensor`: at once, or by recording it. Sets dtype and region, takes
- * the draws (and the spare) from `generator`, which is NULL for ops that draw nothing. The op's
- * owned parts are consumed, also on failure. Errors are recorded at `place`.
+ * the draws (and the spare) from `generator`, which is NULL for ops that draw nothing. The class's
+ * check() comes first, for empty tensors too. The op's owned parts are consumed, also on failure.
+ * Errors are recorded at `place`.
  */
 kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
                          const char *place);
+
+/*
+ * Whether the tensor's elements have a place each, and the same or quite other places than those of
+ * `source` (if any); PyTorch's RuntimeError if not.
+ */
+kdl_status kdl__check_written(const kdl_tensor *tensor, const kdl_tensor *source,
+                              const char *place);
 
 /* Records the error that a worker's status stands for. */
 void kdl__fail_worker(kdl_context *ctx, const char *place, kdl_status status);

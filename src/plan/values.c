@@ -137,16 +137,38 @@ static kdl_status constant_range(const kdl__op *op, const void *whole, kdl__work
     return KDL_OK;
 }
 
+/* One element of a 16-bit type PyTorch converts from double, and lets it overflow. */
+static bool is_one_half(const kdl__op *op)
+{
+    return op->region.numel == 1 && (op->dtype == KDL_F16 || op->dtype == KDL_BF16);
+}
+
+static kdl_status constant_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    return is_one_half(op) ? KDL_OK : kdl__scalar_check(ctx, place, op->dtype, op->number[0]);
+}
+
+static kdl_status constant_integer_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    if (!is_one_half(op))
+        return kdl__integer_scalar_check(ctx, place, op->dtype, op->integer[0]);
+    op->class = &kdl__op_constant;
+    op->number[0] = (double)op->integer[0];
+    return KDL_OK;
+}
+
 const kdl__op_class kdl__op_constant = {
     .name = "constant",
     .number_names = { "value" },
     .range = constant_range,
+    .check = constant_check,
 };
 
 const kdl__op_class kdl__op_constant_integer = {
     .name = "constant_integer",
     .integer_names = { "value" },
     .range = constant_range,
+    .check = constant_integer_check,
 };
 
 static kdl_status copy_range(const kdl__op *op, const void *whole, kdl__worker *worker,
@@ -171,5 +193,6 @@ static kdl_status copy_range(const kdl__op *op, const void *whole, kdl__worker *
 
 const kdl__op_class kdl__op_copy = {
     .name = "copy",
+    .flags = KDL__OP_SOURCE,
     .range = copy_range,
 };

@@ -3,7 +3,6 @@
  * What PyTorch checks before it fills: ATen/native/DistributionTemplates.h. Some checks come before
  * it leaves an empty tensor alone, and some, those of the kernels' dtypes mostly, after.
  */
-#include <float.h>
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -18,20 +17,6 @@ static const char *cpp_name(kdl_dtype dtype)
         [KDL_U8] = "unsigned char",   [KDL_BOOL] = "bool",
     };
     return names[dtype];
-}
-
-static double float_max(kdl_dtype dtype)
-{
-    switch (dtype) {
-    case KDL_F16:
-        return 65504.0;
-    case KDL_BF16:
-        return 0x1.fep127;
-    case KDL_F32:
-        return FLT_MAX;
-    default:
-        return DBL_MAX;
-    }
 }
 
 static kdl_status not_implemented(kdl_context *ctx, const char *place, const char *kernel,
@@ -53,7 +38,7 @@ static kdl_status check_uniform(kdl_context *ctx, const char *place, const kdl__
     const double from = fill->a, to = fill->b;
     if (!kdl_dtype_is_floating_point(fill->dtype))
         return not_implemented(ctx, place, "check_uniform_bounds", fill->dtype);
-    const double max = float_max(fill->dtype);
+    const double max = kdl__float_max(fill->dtype);
     if (!(from >= -max && from <= max))
         return out_of_bounds(ctx, place, "from", fill->dtype);
     if (!(to >= -max && to <= max))
@@ -206,7 +191,7 @@ static bool in_dtype(kdl_dtype dtype, int64_t value)
     case KDL_BOOL:
         return value == 0 || value == 1;
     default:
-        return fabs((double)value) <= float_max(dtype);
+        return fabs((double)value) <= kdl__float_max(dtype);
     }
 }
 

@@ -41,12 +41,6 @@ const kdl__op_class *kdl__recipe_class(const char *name)
     return NULL;
 }
 
-bool kdl__recipe_has_source(const kdl__op_class *class)
-{
-    return class == &kdl__op_copy || class == &kdl__op_add_tensor || class == &kdl__op_mul_tensor ||
-           (class >= kdl__op_comparisons && class < kdl__op_comparisons + KDL__COMPARISON_COUNT);
-}
-
 void kdl__recipe_plain_region(kdl__region *region, int ndim, const int64_t *sizes, int64_t numel)
 {
     *region = (kdl__region){ .numel = numel, .ndim = ndim };

@@ -112,7 +112,7 @@ static bool read_source(kdl__recipe_reader *r, const kdl__path *at, const json_t
     kdl_shape shape;
     const kdl__path below = { at, "source", 0 };
     const json_t *source = json_object_get(object, "source");
-    if (!kdl__recipe_has_source(op->class))
+    if (!(op->class->flags & KDL__OP_SOURCE))
         return true;
     if (!source)
         return kdl__field_fail(r->ctx, at, "the field 'source' is missing");
@@ -224,7 +224,7 @@ static bool check_fields(kdl__recipe_reader *r, const kdl__path *at, const json_
     memcpy(known + COMMON + KDL__OP_NUMBERS, class->integer_names, sizeof class->integer_names);
     if (!kdl__field_object(r->ctx, at, object, known, sizeof known / sizeof *known))
         return false;
-    return !json_object_get(object, "source") || kdl__recipe_has_source(class) ||
+    return !json_object_get(object, "source") || (class->flags & KDL__OP_SOURCE) != 0 ||
            kdl__field_fail(r->ctx, at, "'%s' takes no 'source'", class->name);
 }
 

@@ -11,9 +11,6 @@
 /* The class that recipes call `name`, or NULL. */
 const kdl__op_class *kdl__recipe_class(const char *name);
 
-/* Whether an op of this class has a source. */
-bool kdl__recipe_has_source(const kdl__op_class *class);
-
 /* Row-major from the storage's first element: how an op's region is unless it says otherwise. */
 void kdl__recipe_plain_region(kdl__region *region, int ndim, const int64_t *sizes, int64_t numel);
 

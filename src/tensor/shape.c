@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sizes and strides: products, row-major strides, contiguity, and their text. */
+#include <string.h>
+
 #include "tensor/tensor_impl.h"
 
 int64_t kdl__wrapping_mul(int64_t a, int64_t b)
@@ -86,6 +88,65 @@ bool kdl__shape_is_contiguous(int ndim, const int64_t *sizes, const int64_t *str
     return in_order;
 }
 
+bool kdl__shape_is_dense(int ndim, const int64_t *sizes, const int64_t *strides)
+{
+    int left = 0;
+    int64_t expected = 1;
+    for (int d = 0; d < ndim; d++) {
+        if (sizes[d] == 0)
+            return true;
+        left += sizes[d] > 1;
+    }
+    for (int d = ndim - 1; d >= 0 && left > 0; d--)
+        if (sizes[d] > 1 && strides[d] == expected) {
+            expected = kdl__wrapping_mul(expected, sizes[d]);
+            left--;
+            d = ndim; /* the next one may stand anywhere */
+        }
+    return left == 0;
+}
+
+/*
+ * Which of two dimensions has the smaller step, as PyTorch's TensorIterator decides: negative for
+ * the first, 0 where nothing tells.
+ */
+static int compare_dims(const int64_t *sizes, const int64_t *strides, int a, int b)
+{
+    if (strides[a] == 0 || strides[b] == 0)
+        return 0;
+    if (strides[a] != strides[b])
+        return strides[a] < strides[b] ? -1 : 1;
+    return sizes[a] > sizes[b];
+}
+
+void kdl__shape_strides_like(int ndim, const int64_t *sizes, const int64_t *strides, int64_t *like)
+{
+    int order[KDL_MAX_DIMS];
+    if (kdl__shape_is_dense(ndim, sizes, strides)) {
+        memcpy(like, strides, (size_t)ndim * sizeof *like);
+        return;
+    }
+    for (int i = 0; i < ndim; i++) {
+        order[i] = ndim - 1 - i;
+        for (int at = i, j = i - 1; j >= 0; j--) {
+            int comparison = compare_dims(sizes, strides, order[j], order[at]);
+            if (comparison < 0)
+                break;
+            if (comparison == 0)
+                continue;
+            int dim = order[j];
+            order[j] = order[at];
+            order[at] = dim;
+            at = j;
+        }
+    }
+    int64_t stride = 1;
+    for (int i = 0; i < ndim; i++) {
+        like[order[i]] = stride;
+        stride = kdl__wrapping_mul(stride, sizes[order[i]] ? sizes[order[i]] : 1);
+    }
+}
+
 bool kdl__tensor_overlaps(const kdl_tensor *tensor)
 {
     if (tensor->numel < 2)
@@ -95,6 +156,21 @@ bool kdl__tensor_overlaps(const kdl_tensor *tensor)
             return true;
     }
     return false;
+}
+
+static bool is_dense(const kdl_tensor *tensor)
+{
+    return kdl__shape_is_dense(tensor->ndim, tensor->dims, tensor->strides);
+}
+
+bool kdl__tensors_partly_overlap(const kdl_tensor *a, const kdl_tensor *b)
+{
+    if (a->storage != b->storage || a->numel == 0 || b->numel == 0 || !is_dense(a) || !is_dense(b))
+        return false;
+    if (a->offset == b->offset && a->numel == b->numel)
+        return a->ndim != b->ndim ||
+               memcmp(a->strides, b->strides, (size_t)a->ndim * sizeof *a->strides) != 0;
+    return a->offset < b->offset + b->numel && b->offset < a->offset + a->numel;
 }
 
 kdl__shape_chars kdl__shape_text(int ndim, const int64_t *sizes)

@@ -73,8 +73,20 @@ bool kdl__shape_product(int ndim, const int64_t *sizes, int64_t *product);
 void kdl__shape_strides(int ndim, const int64_t *sizes, int64_t *strides);
 /* PyTorch's is_contiguous() of sizes and strides. */
 bool kdl__shape_is_contiguous(int ndim, const int64_t *sizes, const int64_t *strides);
+/* PyTorch's is_non_overlapping_and_dense(): row-major but for the order of the dimensions. */
+bool kdl__shape_is_dense(int ndim, const int64_t *sizes, const int64_t *strides);
+/*
+ * The strides that torch.empty_like gives a tensor like one of these sizes and strides: the same
+ * if they are dense, else dense ones with the dimensions in the same order.
+ */
+void kdl__shape_strides_like(int ndim, const int64_t *sizes, const int64_t *strides, int64_t *like);
 /* Whether two elements of the view share an address (expanded dimensions). */
 bool kdl__tensor_overlaps(const kdl_tensor *tensor);
+/*
+ * Whether the tensors, dense both, have some elements in common, but not the same ones in the same
+ * places. For others false: that is too hard to say.
+ */
+bool kdl__tensors_partly_overlap(const kdl_tensor *a, const kdl_tensor *b);
 /* "[2, 3]", for messages: kdl__shape_text(ndim, sizes).chars */
 typedef struct kdl__shape_chars {
     char chars[KDL_MAX_DIMS * 22 + 3];
@@ -108,6 +120,16 @@ bool kdl__element_offset(const kdl_tensor *tensor, const int64_t *index, int64_t
 /* The element at `index` of a dtype's array as double or int64 (bool: 0 or 1). */
 double kdl__load_double(kdl_dtype dtype, const void *data, int64_t index);
 int64_t kdl__load_int(kdl_dtype dtype, const void *data, int64_t index);
+
+/* The largest finite number of a float dtype. */
+double kdl__float_max(kdl_dtype dtype);
+/*
+ * Whether a Python float, or int, may become an element of the dtype; if not, RuntimeError "value
+ * cannot be converted to type int64_t without overflow" at `place`.
+ */
+kdl_status kdl__scalar_check(kdl_context *ctx, const char *place, kdl_dtype dtype, double value);
+kdl_status kdl__integer_scalar_check(kdl_context *ctx, const char *place, kdl_dtype dtype,
+                                     int64_t value);
 
 /* Records the error of using a tensor that is uninitialised; true. */
 bool kdl__refuse_uninitialized(const kdl_tensor *tensor);

@@ -15,7 +15,8 @@ def bits(tensor):
     """Comparable bits; NaN counts as NaN, whatever its payload."""
     if tensor.dtype.is_floating_point:
         tensor = tensor.nan_to_num(nan=1.2345, posinf=torch.inf, neginf=-torch.inf)
-    return tensor.contiguous().reshape(-1).view(torch.uint8)
+    row_major = tensor.new_empty(tensor.numel()).copy_(tensor.reshape(-1))
+    return row_major.view(torch.uint8)
 
 
 def assert_same(ours, theirs, *what):

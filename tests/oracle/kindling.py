@@ -214,6 +214,29 @@ FUNCTIONS = {
     "kdl_generator_random": (ctypes.c_uint32, POINTER),
     "kdl_generator_random64": (ctypes.c_uint64, POINTER),
     "kdl_empty_with": (NewTensor, POINTER, Shape, NEW),
+    "kdl_zeros_with": (NewTensor, POINTER, Shape, NEW),
+    "kdl_ones_with": (NewTensor, POINTER, Shape, NEW),
+    "kdl_full_with": (NewTensor, POINTER, Shape, DOUBLE, NEW),
+    "kdl_eye_with": (NewTensor, POINTER, LONG, LONG, NEW),
+    "kdl_arange_with": (NewTensor, POINTER, DOUBLE, DOUBLE, DOUBLE, NEW),
+    "kdl_linspace_with": (NewTensor, POINTER, DOUBLE, DOUBLE, LONG, NEW),
+    "kdl_empty_like": (NewTensor, POINTER),
+    "kdl_zeros_like": (NewTensor, POINTER),
+    "kdl_ones_like": (NewTensor, POINTER),
+    "kdl_full_like": (NewTensor, POINTER, DOUBLE),
+    "kdl_rand_like": (NewTensor, POINTER),
+    "kdl_randn_like": (NewTensor, POINTER),
+    "kdl_clone": (NewTensor, POINTER),
+    "kdl_zero_": (Status, POINTER),
+    "kdl_fill_": (Status, POINTER, DOUBLE),
+    "kdl_fill_int_": (Status, POINTER, LONG),
+    "kdl_mul_": (Status, POINTER, DOUBLE),
+    "kdl_copy_": (Status, POINTER, POINTER),
+    "kdl_tensor_set": (Status, POINTER, ctypes.POINTER(LONG), DOUBLE),
+    "kdl_tensor_get": (DOUBLE, POINTER, ctypes.POINTER(LONG)),
+    "kdl_tensor_read": (Status, POINTER, LONG, LONG, POINTER),
+    "kdl_tensor_is_materialized": (BOOL, POINTER),
+    "kdl_manual_seed": (Status, POINTER, ctypes.c_uint64),
     "kdl_rand_with": (NewTensor, POINTER, Shape, NEW),
     "kdl_randn_with": (NewTensor, POINTER, Shape, NEW),
     "kdl_randint_with": (NewTensor, POINTER, LONG, LONG, Shape, NEW),
@@ -343,10 +366,14 @@ class Context:
             return text
         return None if kind is Status else result
 
-    def options(self, dtype=torch.float32, generator=None):
+    def options(self, dtype=torch.float32, generator=None, requires_grad=False):
         """kdl_tensor_options."""
-        return TensorOptions(ctypes.sizeof(TensorOptions), DTYPES.index(dtype), False,
+        return TensorOptions(ctypes.sizeof(TensorOptions), DTYPES.index(dtype), requires_grad,
                              generator.pointer if generator else None)
+
+    def create(self, name, *arguments, **options):
+        """A creating function by its name in PyTorch, e.g. create("eye", 3, 4)."""
+        return self.call(f"kdl_{name}_with", self, *arguments, self.options(**options))
 
     def empty(self, shape, dtype=torch.float32):
         return self.call("kdl_empty_with", self, list(shape), self.options(dtype))
@@ -453,6 +480,12 @@ class Tensor:
         data = ctypes.string_at(self.kdl_tensor_data(), span * self.dtype.itemsize)
         values = torch.frombuffer(bytearray(data), dtype=self.dtype)
         return values.as_strided(sizes, strides)
+
+    def read(self, first, count):
+        """Elements [first, first + count), row-major, computed alone if they are recorded."""
+        values = torch.empty(count, dtype=self.dtype)
+        self.kdl_tensor_read(first, count, values.data_ptr() or 1)
+        return values
 
     def fill(self, name, *arguments, generator=None):
         """A random in-place function by its name in PyTorch, e.g. fill("normal_", 0.0, 1.0)."""
