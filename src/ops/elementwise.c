@@ -27,6 +27,12 @@ static kdl_dtype computed_in(kdl_dtype dtype)
     return dtype == KDL_F64 ? KDL_F64 : KDL_F32;
 }
 
+/* Whether a number counts as a Python int beside integers. */
+static bool is_whole(double value)
+{
+    return value == floor(value) && value >= -0x1p63 && value < 0x1p63;
+}
+
 /* Converts `count` values (at most a piece) to `common`, and on to what is computed in. */
 static void widen(const kdl__kernels *kernels, kdl_dtype dtype, const void *values,
                   kdl_dtype common, piece *out, uint64_t count)
@@ -34,6 +40,18 @@ static void widen(const kdl__kernels *kernels, kdl_dtype dtype, const void *valu
     piece between;
     kernels->convert(dtype, values, common, between.bytes, count);
     kernels->convert(common, between.bytes, computed_in(common), out->bytes, count);
+}
+
+/* The same of a Python number: a whole one beside integers is an int, of which they take the low bits. */
+static void widen_number(const kdl__kernels *kernels, double number, kdl_dtype dtype, piece *out)
+{
+    int64_t integer;
+    if (kdl_dtype_is_floating_point(dtype)) {
+        widen(kernels, KDL_F64, &number, dtype, out, 1);
+    } else {
+        kernels->convert(KDL_F64, &number, KDL_I64, &integer, 1);
+        widen(kernels, KDL_I64, &integer, dtype, out, 1);
+    }
 }
 
 /*
@@ -71,7 +89,7 @@ static kdl_status number_range(const kdl__op *op, const void *whole, kdl__worker
     const kdl__kernels *kernels = worker->cursor->kernels;
     kdl_dtype computed = computed_in(op->dtype);
     piece own, other;
-    widen(kernels, KDL_F64, op->number, single_dtype(op->class, op->dtype), &other, 1);
+    widen_number(kernels, op->number[0], single_dtype(op->class, op->dtype), &other);
     char *at = values;
     for (uint64_t n; count > 0; count -= n, at += n * kdl_dtype_nbytes(op->dtype)) {
         n = count < PIECE ? count : PIECE;
@@ -131,9 +149,7 @@ static kdl_status refuse_result(kdl_context *ctx, kdl_dtype dtype, kdl_dtype res
 
 static kdl_status check_number(kdl__op *op, kdl_context *ctx, const char *place)
 {
-    double value = op->number[0];
-    bool integral = value == floor(value) && value >= -0x1p63 && value < 0x1p63;
-    if (!kdl_dtype_is_floating_point(op->dtype) && !integral)
+    if (!kdl_dtype_is_floating_point(op->dtype) && !is_whole(op->number[0]))
         return refuse_result(ctx, op->dtype, KDL_F32, place);
     return op->dtype == KDL_BOOL ? refuse_result(ctx, KDL_BOOL, KDL_I64, place) : KDL_OK;
 }
@@ -322,14 +338,13 @@ static kdl_status compare_range(const kdl__op *op, const void *whole, kdl__worke
     const kdl__kernels *kernels = worker->cursor->kernels;
     double value = op->number[0];
     /* An integer beside a fraction becomes a float, of the default dtype. */
-    bool whole_number = value == floor(value) && fabs(value) < 0x1p63;
+    bool whole_number = is_whole(value);
     kdl_dtype common =
         kdl_dtype_is_floating_point(op->source.dtype) || whole_number ? op->source.dtype : KDL_F32;
     kdl_dtype computed = computed_in(common);
     piece number, own, source;
     unsigned char answers[PIECE];
-    widen(kernels, KDL_F64, &value, common == KDL_BOOL || common == KDL_U8 ? KDL_I64 : common,
-          &number, 1);
+    widen_number(kernels, value, common == KDL_BOOL ? KDL_I64 : common, &number);
     char *at = values;
     for (uint64_t n; count > 0; count -= n, first += n, at += n * kdl_dtype_nbytes(op->dtype)) {
         n = count < PIECE ? count : PIECE;

@@ -8,7 +8,8 @@ import torch
 from kindling import DTYPES, Context, KindlingError
 
 VALUES = [0.0, -0.0, 1.0, -1.0, 0.1, -2.5, 3.0, 65504.0, 1e-8, float("inf"), float("nan"), 7.3]
-NUMBERS = [0.0, 1.0, -1.0, 0.1, 2.5, 3.0, 1e-8, 250.0]
+NUMBERS = [0.0, 1.0, -1.0, 0.1, 2.5, 3.0, 1e-8, 250.0, 300.0, -212.0, 2.0**31, -2.0**40, 2.0**62,
+           -2.0**63]
 
 
 def values(dtype, shape, seed):
@@ -76,12 +77,14 @@ def test_by_number(prototyped_library, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_comparisons(prototyped_library, dtype):
     context = Context(prototyped_library)
-    for name, number in itertools.product(("eq", "ne", "lt", "le", "gt", "ge"),
-                                          [n for n in NUMBERS if n >= 0 or dtype != torch.uint8]):
+    for name, number in itertools.product(("eq", "ne", "lt", "le", "gt", "ge"), NUMBERS):
         tensor = values(dtype, (2000,), 4)
         argument = int(number) if number.is_integer() and not dtype.is_floating_point else number
         compare(getattr(context.tensor(tensor), f"kdl_{name}")(number),
                 getattr(torch, name)(tensor, argument), (name, number))
+        turned = getattr(context.tensor(tensor.view(40, 50)).kdl_t(), f"kdl_{name}")(number)
+        assert turned.strides == [1, 50]
+        assert torch.equal(turned.torch(), getattr(torch, name)(tensor.view(40, 50).t(), argument))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
