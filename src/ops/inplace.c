@@ -66,10 +66,10 @@ kdl_status kdl__check_contexts(const kdl_tensor *tensor, const kdl_tensor *sourc
 {
     if (kdl__refuses(tensor) || !source)
         return source ? kdl__refusal(tensor) : KDL_ERROR_VALUE;
-    if (source->ctx == tensor->ctx)
-        return KDL_OK;
-    return kdl__fail_at(tensor->ctx, place, KDL_ERROR_VALUE,
-                        "the tensors are of different contexts");
+    if (source->ctx != tensor->ctx)
+        return kdl__fail_at(tensor->ctx, place, KDL_ERROR_VALUE,
+                            "the tensors are of different contexts");
+    return kdl__refuses(source) ? kdl__refusal(source) : KDL_OK;
 }
 
 kdl_status kdl__check_operand(const kdl_tensor *tensor, const kdl_tensor *source, const char *place)

@@ -52,8 +52,8 @@ struct kdl_tensor {
     bool requires_grad;
     bool is_parameter;
     bool is_uninitialized; /* an UninitializedParameter or -Buffer: no use until it has a shape */
-    int owners;                           /* under how many names modules hold it */
-    void *autograd;                       /* belongs to the training library; NULL without it */
+    int owners;            /* under how many names modules hold it */
+    void *autograd;        /* belongs to the training library; NULL without it */
     void (*release_autograd)(void *slot); /* called when the tensor goes */
     int64_t *strides;                     /* = dims + ndim */
     int64_t dims[];                       /* sizes, then strides */
