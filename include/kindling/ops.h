@@ -219,11 +219,26 @@ typedef struct kdl_random_options {
 #define kdl_geometric_(tensor, p, ...) KDL__RANDOM_OP((__VA_ARGS__), kdl_geometric_with_, tensor, p)
 /** Tensor.bernoulli_(p). */
 #define kdl_bernoulli_(tensor, p, ...) KDL__RANDOM_OP((__VA_ARGS__), kdl_bernoulli_with_, tensor, p)
+/**
+ * Tensor.bernoulli_(p) with a tensor of probabilities, of a floating dtype and broadcast: which one
+ * decides how they are drawn. RuntimeError where one is not in [0, 1], and then nothing is written;
+ * recorded ones are looked at when they are computed. RuntimeError too for sizes that
+ * do not fit and tensors that overlap in part; NotImplementedError for other dtypes of `p`.
+ */
+#define kdl_bernoulli_tensor_(tensor, p, ...)                                                      \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_bernoulli_tensor_with_, tensor, p)
 /** Tensor.random_(): over the dtype's whole range. */
 #define kdl_random_(tensor, ...) KDL__RANDOM_OP((__VA_ARGS__), kdl_random_with_, tensor)
 /** Tensor.random_(from, to): integers in [from, to). */
 #define kdl_random_range_(tensor, from, to, ...)                                                   \
     KDL__RANDOM_OP((__VA_ARGS__), kdl_random_range_with_, tensor, from, to)
+/**
+ * Tensor.random_(from, None): integers from `from` up to the dtype's largest (of a float dtype, to
+ * the last one up to which it has them all). INT64_MIN: every 64-bit integer, for i64, f32, f64 and
+ * bf16 only. RuntimeError for a `from` that is too large or outside the dtype.
+ */
+#define kdl_random_from_(tensor, from, ...)                                                        \
+    KDL__RANDOM_OP((__VA_ARGS__), kdl_random_from_with_, tensor, from)
 
 KDL_API kdl_status kdl_uniform_with_(kdl_tensor *, double from, double to,
                                      const kdl_random_options *);
@@ -236,9 +251,12 @@ KDL_API kdl_status kdl_cauchy_with_(kdl_tensor *, double median, double sigma,
                                     const kdl_random_options *);
 KDL_API kdl_status kdl_geometric_with_(kdl_tensor *, double p, const kdl_random_options *);
 KDL_API kdl_status kdl_bernoulli_with_(kdl_tensor *, double p, const kdl_random_options *);
+KDL_API kdl_status kdl_bernoulli_tensor_with_(kdl_tensor *, kdl_tensor *p,
+                                              const kdl_random_options *);
 KDL_API kdl_status kdl_random_with_(kdl_tensor *, const kdl_random_options *);
 KDL_API kdl_status kdl_random_range_with_(kdl_tensor *, int64_t from, int64_t to,
                                           const kdl_random_options *);
+KDL_API kdl_status kdl_random_from_with_(kdl_tensor *, int64_t from, const kdl_random_options *);
 
 #ifdef __cplusplus
 }

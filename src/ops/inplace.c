@@ -89,7 +89,7 @@ kdl_status kdl__apply_source(kdl_tensor *tensor, const kdl__op_class *class, kdl
     kdl__op op = { .class = class };
     /* Memory is copied where the op may run later, or reads what it writes. */
     bool keep = !tensor->storage->data || tensor->storage == source->storage;
-    if (!kdl__values_of(expanded, keep, &op.source))
+    if (!kdl__check_written(tensor, expanded, place) && !kdl__values_of(expanded, keep, &op.source))
         kdl__op_apply(tensor, &op, generator, place);
     kdl_tensor_release(expanded);
     return tensor->ctx->status;

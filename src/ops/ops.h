@@ -8,6 +8,7 @@
 
 /* One class for each distribution, at its index. */
 extern const kdl__op_class kdl__op_fills[KDL__DISTRIBUTION_COUNT];
+extern const kdl__op_class kdl__op_bernoulli_tensor; /* source: a probability for each element */
 
 extern const kdl__op_class kdl__op_eye;        /* ones where the last two indices are equal */
 extern const kdl__op_class kdl__op_arange;     /* number: start, step */

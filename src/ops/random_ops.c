@@ -143,7 +143,7 @@ kdl_status kdl_random_with_(kdl_tensor *tensor, const kdl_random_options *option
 kdl_status kdl__random_range(kdl_tensor *tensor, int64_t from, int64_t to, kdl_generator *generator,
                              const char *place)
 {
-    if (kdl__refuses(tensor))
+    if (kdl__refuses(tensor) || kdl__check_written(tensor, NULL, place))
         return kdl__refusal(tensor);
     kdl__fill fill = { .dtype = tensor->storage->dtype };
     kdl_status status = kdl__fill_set_range(tensor->ctx, place, &fill, from, to);
@@ -155,4 +155,130 @@ kdl_status kdl_random_range_with_(kdl_tensor *tensor, int64_t from, int64_t to,
 {
     return kdl__random_range(tensor, from, to, options ? options->generator : NULL,
                              "kdl_random_range_");
+}
+
+kdl_status kdl_random_from_with_(kdl_tensor *tensor, int64_t from,
+                                 const kdl_random_options *options)
+{
+    static const char place[] = "kdl_random_from_";
+    if (kdl__refuses(tensor) || kdl__check_written(tensor, NULL, place))
+        return kdl__refusal(tensor);
+    kdl__fill fill = { .dtype = tensor->storage->dtype };
+    kdl_status status = kdl__fill_set_from(tensor->ctx, place, &fill, from);
+    if (status)
+        return status;
+    return kdl__random_fill(tensor, &fill, options ? options->generator : NULL, place);
+}
+
+/* ---- bernoulli_ with a probability for each element ---------------------------------------- */
+
+enum { PIECE = 1024 }; /* elements computed at a time */
+
+/* The dtype of the probabilities decides what is drawn. */
+static unsigned bernoulli_width(const kdl__op *op)
+{
+    return op->source.dtype == KDL_F64 ? 2 : 1;
+}
+
+static uint64_t bernoulli_draws(const kdl__op *op)
+{
+    return (uint64_t)op->region.numel * bernoulli_width(op);
+}
+
+/* Probabilities [first, first + count), at most PIECE of them; KDL_ERROR_RUNTIME where one is none. */
+static kdl_status read_probabilities(const kdl__values *source, kdl__worker *worker, uint64_t first,
+                                     uint64_t count, double *out)
+{
+    double raw[PIECE];
+    kdl_status status = kdl__values_range(source, worker, first, count, raw);
+    if (status)
+        return status;
+    worker->cursor->kernels->convert(source->dtype, raw, KDL_F64, out, count);
+    bool valid = true;
+    for (uint64_t i = 0; i < count; i++)
+        valid &= out[i] >= 0 && out[i] <= 1;
+    return valid ? KDL_OK : KDL_ERROR_RUNTIME;
+}
+
+/* Uniform numbers on [0, 1) as PyTorch compares them with probabilities of `dtype`. */
+static void draw_for(kdl_dtype dtype, kdl__cursor *cursor, double *out, uint64_t count)
+{
+    float narrow[PIECE];
+    if (dtype == KDL_F64) {
+        kdl__cursor_uniforms(cursor, out, count);
+        return;
+    }
+    cursor->kernels->uniform_f32(&cursor->mt, 0, 1, narrow, count);
+    cursor->draw += count;
+    cursor->kernels->convert(KDL_F32, narrow, KDL_F64, out, count);
+}
+
+static kdl_status bernoulli_range(const kdl__op *op, const void *whole, kdl__worker *worker,
+                                  uint64_t first, uint64_t count, void *values)
+{
+    (void)whole;
+    const unsigned width = bernoulli_width(op);
+    kdl__cursor *cursor = worker->cursor;
+    char *out = values;
+    for (uint64_t n; count > 0; count -= n, first += n, out += n * kdl_dtype_nbytes(op->dtype)) {
+        double probabilities[PIECE], uniforms[PIECE];
+        n = count < PIECE ? count : PIECE;
+        kdl_status status = read_probabilities(&op->source, worker, first, n, probabilities);
+        if (status)
+            return status;
+        kdl__cursor_move(cursor, op->at.segment->stream, kdl__op_start(op) + width * first);
+        draw_for(op->source.dtype, cursor, uniforms, n);
+        for (uint64_t i = 0; i < n; i++)
+            uniforms[i] = uniforms[i] < probabilities[i] ? 1.0 : 0.0;
+        cursor->kernels->convert(KDL_F64, uniforms, op->dtype, out, n);
+    }
+    return KDL_OK;
+}
+
+/* Probabilities in memory are looked at before anything is drawn, recorded ones in time. */
+static kdl_status bernoulli_check(kdl__op *op, kdl_context *ctx, const char *place)
+{
+    const kdl__values *source = &op->source;
+    const uint64_t numel = source->storage ? (uint64_t)source->region.numel : 0;
+    double piece[PIECE];
+    kdl_status status = KDL_OK;
+    if (!kdl_dtype_is_floating_point(source->dtype))
+        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                            "\"bernoulli_tensor_cpu_p_\" not implemented for '%s'",
+                            kdl_dtype_scalar_name(source->dtype));
+    kdl__cursor cursor;
+    kdl__cursor_init(&cursor, kdl__kernels_of(ctx));
+    kdl__worker worker = { ctx, &cursor, false };
+    for (uint64_t first = 0; first < numel && !status; first += PIECE) {
+        uint64_t n = numel - first < PIECE ? numel - first : PIECE;
+        status = read_probabilities(source, &worker, first, n, piece);
+    }
+    kdl__cursor_free(&cursor);
+    return status ? kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                                 "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  "
+                                 "(Could this error message be improved?  If so, please report an "
+                                 "enhancement request to PyTorch.)")
+                  : KDL_OK;
+}
+
+const kdl__op_class kdl__op_bernoulli_tensor = {
+    .name = "bernoulli_tensor",
+    .flags = KDL__OP_STREAM_ORDER | KDL__OP_SOURCE,
+    .draws = bernoulli_draws,
+    .range = bernoulli_range,
+    .check = bernoulli_check,
+};
+
+kdl_status kdl_bernoulli_tensor_with_(kdl_tensor *tensor, kdl_tensor *p,
+                                      const kdl_random_options *options)
+{
+    static const char place[] = "kdl_bernoulli_tensor_";
+    kdl_status status = kdl__check_contexts(tensor, p, place);
+    if (status || tensor->numel == 0)
+        return status;
+    kdl_generator *generator =
+        kdl__generator_or_default(tensor->ctx, options ? options->generator : NULL);
+    if (!generator || kdl__check_written(tensor, NULL, place))
+        return tensor->ctx->status;
+    return kdl__apply_source(tensor, &kdl__op_bernoulli_tensor, p, generator, place);
 }

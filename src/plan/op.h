@@ -89,7 +89,8 @@ typedef struct kdl__op_class {
     kdl_status (*prepare)(const kdl__op *op, kdl__worker *worker, kdl__prepared *prepared);
     /*
      * Elements [first, first + count), contiguous, of op->dtype. Records no error. Called on
-     * several threads at once, with a worker for each.
+     * several threads at once, with a worker for each. KDL_ERROR_RUNTIME: the source has, recorded,
+     * what check() would have refused in memory.
      */
     kdl_status (*range)(const kdl__op *op, const void *whole, kdl__worker *worker, uint64_t first,
                         uint64_t count, void *values);

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
-#include "random/fill.h"
+#include "random/distributions.h"
 
 /* The C++ type's name, where PyTorch's messages use that. */
 static const char *cpp_name(kdl_dtype dtype)
@@ -99,6 +99,18 @@ static kdl_status check_arguments(kdl_context *ctx, const char *place, const kdl
     }
 }
 
+/* What random_ from -2^63 on, without an end, is there for. */
+static kdl_status check_whole_range(kdl_context *ctx, const char *place, kdl_dtype dtype)
+{
+    static const char kernel[] = "random_full_64_bits_range_kernel_cpu";
+    if (dtype == KDL_F16 || dtype == KDL_BOOL)
+        return not_implemented(ctx, place, kernel, dtype);
+    if (dtype == KDL_I32 || dtype == KDL_U8)
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "%s handles only int64, double, float and bfloat16", kernel);
+    return KDL_OK;
+}
+
 static kdl_status check_dtype(kdl_context *ctx, const char *place, const kdl__fill *fill)
 {
     const kdl_dtype dtype = fill->dtype;
@@ -111,6 +123,8 @@ static kdl_status check_dtype(kdl_context *ctx, const char *place, const kdl__fi
         return is_float ? KDL_OK : not_implemented(ctx, place, "log_normal_cpu", dtype);
     case KDL__GEOMETRIC:
         return dtype != KDL_BOOL ? KDL_OK : not_implemented(ctx, place, "geometric_cpu", dtype);
+    case KDL__RANDOM:
+        return fill->range ? KDL_OK : check_whole_range(ctx, place, dtype);
     case KDL__EXPONENTIAL:
         return is_float ? KDL_OK
                         : continuous_only(ctx, place, "Exponential", kdl_dtype_scalar_name(dtype));
@@ -165,18 +179,20 @@ static int64_t spacing(kdl_dtype dtype, int64_t value)
 }
 
 /*
- * Moves the bounds inwards where the numbers next to them round outwards. Reached only where the
- * numbers are coarser than integers, so that the spacing is 2 at least; `low` < `high`, so neither
- * sum overflows.
+ * The bounds move inwards where the numbers next to them round outwards: only where the dtype's
+ * numbers are coarser than integers, so that the spacing is 2 at least. There must be an integer
+ * above `low` and below `high`.
  */
-static void round_bounds(kdl_dtype dtype, int64_t *low, int64_t *high)
+static int64_t round_low(kdl_dtype dtype, int64_t low)
 {
-    int64_t above = rounded(dtype, *low + 1);
-    if (above < *low)
-        *low = (int64_t)((uint64_t)above + (uint64_t)spacing(dtype, *low + 1));
-    int64_t below = rounded(dtype, *high - 1);
-    if (below >= *high)
-        *high = (int64_t)((uint64_t)below - (uint64_t)spacing(dtype, *high - 1));
+    int64_t above = rounded(dtype, low + 1);
+    return above < low ? (int64_t)((uint64_t)above + (uint64_t)spacing(dtype, low + 1)) : low;
+}
+
+static int64_t round_high(kdl_dtype dtype, int64_t high)
+{
+    int64_t below = rounded(dtype, high - 1);
+    return below >= high ? (int64_t)((uint64_t)below - (uint64_t)spacing(dtype, high - 1)) : high;
 }
 
 static bool in_dtype(kdl_dtype dtype, int64_t value)
@@ -217,8 +233,10 @@ kdl_status kdl__fill_set_range(kdl_context *ctx, const char *place, kdl__fill *f
                             "random_ expects 'from' to be less than 'to', but got from=%lld >= "
                             "to=%lld",
                             (long long)from, (long long)to);
-    if (is_float)
-        round_bounds(dtype, &from, &to);
+    if (is_float) {
+        from = round_low(dtype, from);
+        to = round_high(dtype, to);
+    }
     if (from >= to)
         return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
                             "random_ expects 'from' casted to dtype to be less than 'to' casted to "
@@ -235,5 +253,31 @@ kdl_status kdl__fill_set_range(kdl_context *ctx, const char *place, kdl__fill *f
     fill->distribution = KDL__RANDOM;
     fill->low = from;
     fill->range = (uint64_t)to - (uint64_t)from;
+    return KDL_OK;
+}
+
+kdl_status kdl__fill_set_from(kdl_context *ctx, const char *place, kdl__fill *fill, int64_t from)
+{
+    const kdl_dtype dtype = fill->dtype;
+    const bool is_float = kdl_dtype_is_floating_point(dtype);
+    const int64_t last = (int64_t)(kdl__dtype_range(dtype) - 1);
+    fill->distribution = KDL__RANDOM;
+    fill->low = 0;
+    fill->range = 0; /* every 64-bit integer */
+    if (from == INT64_MIN)
+        return KDL_OK;
+    if (is_float && from < INT64_MAX)
+        from = round_low(dtype, from);
+    if (is_float && from >= last)
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "random_ expects 'from' casted to dtype to be less than or equal to "
+                            "'to_inc' casted to dtype, but got from=%lld > to_inc=%lld",
+                            (long long)from, (long long)last);
+    if (!in_dtype(dtype, from))
+        return out_of_bounds(ctx, place, "from", dtype);
+    if (is_float)
+        warn_if_imprecise(ctx, "from", dtype, from);
+    fill->low = from;
+    fill->range = (uint64_t)last - (uint64_t)from + 1;
     return KDL_OK;
 }

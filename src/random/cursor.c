@@ -55,6 +55,12 @@ uint64_t kdl__cursor_draw64(kdl__cursor *cursor)
     return high << 32 | kdl__cursor_draw(cursor);
 }
 
+void kdl__cursor_uniforms(kdl__cursor *cursor, double *out, size_t n)
+{
+    cursor->kernels->uniform_f64(&cursor->mt, 0.0, 1.0, out, n);
+    cursor->draw += 2 * n;
+}
+
 double kdl__cursor_uniform(kdl__cursor *cursor)
 {
     uint64_t mantissa = kdl__cursor_draw64(cursor) & ((UINT64_C(1) << 53) - 1);

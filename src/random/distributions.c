@@ -11,8 +11,7 @@ static const double pi = 3.14159265358979323846;
 /* From this range on random_ takes 64-bit draws. */
 #define WIDE_RANGE (UINT64_C(1) << 28)
 
-/* random_() without a range: [0, max] of an integer dtype, [0, 2^digits] of a float one. */
-static uint64_t dtype_range(kdl_dtype dtype)
+uint64_t kdl__dtype_range(kdl_dtype dtype)
 {
     static const uint64_t ranges[KDL_DTYPE_COUNT] = {
         [KDL_F32] = (UINT64_C(1) << 24) + 1,
@@ -44,13 +43,6 @@ unsigned kdl__draws_per_element(const kdl__fill *fill)
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
-}
-
-/* n uniform doubles in [0, 1), of 53 bits. */
-static void draw_uniforms(kdl__cursor *cursor, double *out, size_t n)
-{
-    cursor->kernels->uniform_f64(&cursor->mt, 0.0, 1.0, out, n);
-    cursor->draw += 2 * n;
 }
 
 /* Rounds n doubles to the fill's dtype and returns where the next ones go. */
@@ -101,7 +93,7 @@ void kdl__continuous_range(const kdl__fill *fill, kdl__stream *stream, uint64_t 
     kdl__cursor_move(cursor, stream, start + 2 * first);
     for (uint64_t n; count > 0; count -= n) {
         n = smaller(count, CHUNK);
-        draw_uniforms(cursor, chunk, n);
+        kdl__cursor_uniforms(cursor, chunk, n);
         transform(fill, chunk, n);
         values = store_doubles(fill, cursor, chunk, values, n);
     }
@@ -115,7 +107,7 @@ void kdl__integer_range(const kdl__fill *fill, kdl__stream *stream, uint64_t sta
     const unsigned width = kdl__draws_per_element(fill);
     const bool whole_dtype = fill->distribution == KDL__RANDOM_DTYPE;
     const uint64_t low = whole_dtype ? 0 : (uint64_t)fill->low;
-    const uint64_t range = whole_dtype ? dtype_range(fill->dtype) : fill->range;
+    const uint64_t range = whole_dtype ? kdl__dtype_range(fill->dtype) : fill->range;
     kdl__cursor_move(cursor, stream, start + width * first);
     for (uint64_t n; count > 0; count -= n) {
         n = smaller(count, CHUNK);
@@ -161,7 +153,7 @@ void kdl__paired_range(const kdl__fill *fill, kdl__stream *stream, uint64_t star
     for (uint64_t n; count > 0; count -= n, skip = 0) {
         n = smaller(count, CHUNK - skip);
         size_t drawn = (skip + n + 1) / 2 * 2;
-        draw_uniforms(cursor, chunk, drawn);
+        kdl__cursor_uniforms(cursor, chunk, drawn);
         for (size_t i = 0; i < drawn; i += 2) {
             kdl__pair pair = kdl__normal_pair(chunk[i], chunk[i + 1]);
             chunk[i] = pair.first;

@@ -12,6 +12,12 @@
 
 #include "random/fill.h"
 
+/*
+ * How many integers random_() without a range chooses from: [0, max] of an integer dtype,
+ * [0, 2^digits] of a float one.
+ */
+uint64_t kdl__dtype_range(kdl_dtype dtype);
+
 /* How many draws one element takes; not for the normal ones. */
 unsigned kdl__draws_per_element(const kdl__fill *fill);
 

@@ -62,5 +62,7 @@ kdl_status kdl__fill_check(kdl_context *ctx, const char *place, const kdl__fill 
  */
 kdl_status kdl__fill_set_range(kdl_context *ctx, const char *place, kdl__fill *fill, int64_t from,
                                int64_t to);
+/* The same for random_(from, None): up to the dtype's largest integer, see kdl__dtype_range(). */
+kdl_status kdl__fill_set_from(kdl_context *ctx, const char *place, kdl__fill *fill, int64_t from);
 
 #endif

@@ -161,7 +161,8 @@ static kdl_status resolve(kdl_generator *generator, const char *place)
     kdl_context *ctx = generator->ctx;
     if (kdl__failed(ctx))
         return ctx->status;
-    kdl_status status = kdl__segment_resolve(generator->at.segment, kdl__generator_cursor(generator));
+    kdl_status status =
+        kdl__segment_resolve(generator->at.segment, kdl__generator_cursor(generator));
     if (status && !kdl__failed(ctx))
         kdl__fail_at(ctx, place, status, "the generator's position could not be computed");
     return status;

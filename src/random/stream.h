@@ -50,6 +50,8 @@ void kdl__cursor_move(kdl__cursor *cursor, kdl__stream *stream, uint64_t draw);
 uint32_t kdl__cursor_draw(kdl__cursor *cursor);
 uint64_t kdl__cursor_draw64(kdl__cursor *cursor);
 double kdl__cursor_uniform(kdl__cursor *cursor);
+/* n such uniform doubles. */
+void kdl__cursor_uniforms(kdl__cursor *cursor, double *out, size_t n);
 
 /* Two standard normals from two uniforms; PyTorch hands out the first and keeps the second. */
 typedef struct kdl__pair {

@@ -13,6 +13,7 @@ static const kdl__op_class *const classes[] = {
     &kdl__op_arange,
     &kdl__op_linspace,
     &kdl__op_randperm,
+    &kdl__op_bernoulli_tensor,
     &kdl__op_abs,
     &kdl__op_add,
     &kdl__op_mul,

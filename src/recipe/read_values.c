@@ -2,6 +2,7 @@
 /* Reading the ops of recipes and the values that they make up. */
 #include <string.h>
 
+#include "plan/region.h"
 #include "recipe/reader.h"
 
 static const char place[] = "kdl_plan_from_json";
@@ -118,6 +119,13 @@ static bool read_source(kdl__recipe_reader *r, const kdl__path *at, const json_t
         return kdl__field_fail(r->ctx, at, "the field 'source' is missing");
     if (!kdl__recipe_values(r, &below, source, NULL, &op->source, &shape))
         return false;
+    if (op->class->flags & KDL__OP_STREAM_ORDER) {
+        /* Its elements are counted by descending stride, and so must those of the source be. */
+        if (shape.ndim != op->region.ndim ||
+            memcmp(shape.sizes, op->region.sizes, (size_t)shape.ndim * sizeof *shape.sizes) != 0)
+            return kdl__field_fail(r->ctx, &below, "its shape is not that of the op");
+        kdl__region_sort_both(&op->region, &op->source.region);
+    }
     return op->source.region.numel == op->region.numel ||
            kdl__field_fail(r->ctx, &below, "it has %lld elements for %lld",
                            (long long)op->source.region.numel, (long long)op->region.numel);

@@ -30,6 +30,12 @@ RANGES = {
 }
 
 
+STARTS = {  # random_(from, None)
+    "f32": (-3, -(2**63)), "f64": (5,), "f16": (-2048,), "bf16": (-(2**63),),
+    "i64": (2**63 - 1, -(2**63)), "i32": (2**31 - 2**28,), "u8": (7,), "bool": (1,),
+}
+
+
 def cases():
     """op, dtype, the arguments as the file has them, the arguments of the call."""
     for op, (dtypes, lists) in FILLS.items():
@@ -40,6 +46,11 @@ def cases():
         yield "random_", dtype, (0, 0), ()
         for bounds in lists:
             yield "random_", dtype, bounds, bounds
+        for start in STARTS[dtype]:
+            yield "random_", dtype, (start, None), (start, None)
+    for dtype in DTYPES:
+        for of in FLOATS:  # bernoulli_(p) of a tensor
+            yield "bernoulli_", dtype, (of, 0), of
 
 
 def files():
@@ -47,14 +58,20 @@ def files():
         if "GenuineIntel" in cpuinfo.read():
             sys.exit("exponential_ and bernoulli_ draw from MKL's own streams on this processor")
     warnings.simplefilter("ignore")  # random_ beyond what a float dtype can count
-    lines = [HEADER, "# op dtype seed rows columns a b, digests of the values and of the state\n"]
+    lines = [HEADER, "# op dtype seed rows columns a b, digests of the values and of the state\n",
+             "# bernoulli_ with a dtype: of a linspace from 0 to 1 of f64, converted to that\n"]
     generator = torch.Generator()
     for op, dtype, written, arguments in cases():
         for seed in SEEDS:
             for rows, columns in SHAPES:
                 generator.manual_seed(seed)
                 base = torch.ones((rows, columns) if rows else (columns,), dtype=DTYPES[dtype])
-                getattr(base.t(), op)(*arguments, generator=generator)
+                view = base.t()
+                if isinstance(arguments, str):
+                    p = torch.linspace(0, 1, base.numel(), dtype=torch.float64).to(DTYPES[arguments])
+                    view.bernoulli_(p.reshape(view.shape), generator=generator)
+                else:
+                    getattr(view, op)(*arguments, generator=generator)
                 state = generator.get_state().numpy().tobytes()
                 lines.append(f"{op} {dtype} {seed} {rows} {columns} {written[0]} {written[1]} "
                              f"{digest(raw(base))} {digest(state)}\n")

@@ -248,8 +248,10 @@ FUNCTIONS = {
     "kdl_cauchy_with_": (Status, POINTER, DOUBLE, DOUBLE, RANDOM),
     "kdl_geometric_with_": (Status, POINTER, DOUBLE, RANDOM),
     "kdl_bernoulli_with_": (Status, POINTER, DOUBLE, RANDOM),
+    "kdl_bernoulli_tensor_with_": (Status, POINTER, POINTER, RANDOM),
     "kdl_random_with_": (Status, POINTER, RANDOM),
     "kdl_random_range_with_": (Status, POINTER, LONG, LONG, RANDOM),
+    "kdl_random_from_with_": (Status, POINTER, LONG, RANDOM),
     "kdl_reshape": (NewTensor, POINTER, Shape),
     "kdl_flatten": (NewTensor, POINTER, INT, INT),
     "kdl_init_constant_": (Status, POINTER, DOUBLE),
@@ -490,7 +492,8 @@ class Tensor:
     def fill(self, name, *arguments, generator=None):
         """A random in-place function by its name in PyTorch, e.g. fill("normal_", 0.0, 1.0)."""
         if name == "random_" and arguments:
-            name = "random_range_"
+            name = "random_from_" if arguments[1] is None else "random_range_"
+            arguments = [bound for bound in arguments if bound is not None]
         options = RandomOptions(ctypes.sizeof(RandomOptions),
                                 generator.pointer if generator else None)
         getattr(self, f"kdl_{name}with_")(*arguments, options)

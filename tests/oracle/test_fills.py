@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every random fill has PyTorch's bits, and leaves the generator in PyTorch's state."""
 import ctypes
+import itertools
+import math
 import random
 import struct
 import warnings
@@ -41,9 +43,17 @@ RANGES = {
     "u8": [(0, 10), (0, 256), (255, 256)],
     "bool": [(0, 2), (1, 2)],
 }
+# random_(from, None)
+STARTS = {
+    "f32": (0, -3, 2**24 - 1, -(2**31) - 1, -(2**63)), "f64": (5, -(2**60), -(2**63)),
+    "f16": (0, -2048, 2047), "bf16": (0, 255, -(2**40) - 3, -(2**63)),
+    "i64": (0, 2**63 - 1, 2**63 - 2**28, -(2**63)), "i32": (0, -(2**31), 2**31 - 2**28),
+    "u8": (0, 255), "bool": (0, 1),
+}
 CASES = [(op, dtype, arguments) for op, (dtypes, lists) in FILLS.items() for dtype in dtypes
          for arguments in lists]
 CASES += [("random_", dtype, bounds) for dtype, lists in RANGES.items() for bounds in lists]
+CASES += [("random_", dtype, (start, None)) for dtype, starts in STARTS.items() for start in starts]
 
 # On Intel processors PyTorch's wheel takes these from MKL's own streams.
 MKL = ("exponential_", "bernoulli_")
@@ -156,6 +166,9 @@ BAD = {
                 (0, 2**24 + 2), (-(2**24) - 1, 5), (0, 2**53 + 2), (-(2**63), 2**63 - 1),
                 (2**63 - 2, 2**63 - 1), (1000000007, 1000000008), (-(2**63), -(2**63) + 1)],
 }
+BAD["random_"] += [(start, None) for start in (
+    0, 1, 2, 5, -3, -(2**63), 255, 256, 300, 2047, 2048, 2049, 65504, 70000, 2**24 - 1, 2**24,
+    2**24 + 1, 2**31 - 1, 2**31, -(2**31) - 1, 2**40, 2**53, 2**53 + 1, -(2**60), 2**62)]
 
 
 @pytest.mark.parametrize("op", BAD)
@@ -185,6 +198,88 @@ def test_arguments(context, op, shape):
             assert ours.state() == state_of(theirs) or is_intel(), (op, dtype, arguments)
             seen.add(got)
     assert "ok" in seen and len(seen) > 1
+
+
+PROBABILITIES = {"f32": torch.float32, "f64": torch.float64, "f16": torch.float16,
+                 "bf16": torch.bfloat16}
+
+
+def probabilities(shape, dtype):
+    """0, 1, everything between."""
+    values = torch.linspace(-0.2, 1.2, math.prod(shape), dtype=torch.float64)
+    return values.clamp(0, 1).reshape(shape).to(PROBABILITIES[dtype])
+
+
+@pytest.mark.parametrize("of", PROBABILITIES)
+@pytest.mark.parametrize("deferred", [False, True])
+def test_bernoulli_tensor(prototyped_library, deferred, of):
+    """Probabilities of each dtype, broadcast and strided, for tensors of each dtype, strided too."""
+    context = Context(prototyped_library, deferred=deferred)
+    theirs, ours = torch.Generator(), context.generator()
+    shapes = [((size,), (size,), []) for size in (0, 1, 2, 15, 16, 17, 70, 1023, 1025, 65537)]
+    shapes += [((), (), []), ((40, 33), (33,), []), ((40, 33), (40, 1), []), ((5, 7), (1, 1), []),
+               ((70, 33), (33, 70), [("transpose", 0, 1)]), ((4, 5, 6), (6, 4, 5), [("permute",
+                                                                                  (2, 0, 1))])]
+    for dtype in ALL:
+        for seed, (shape, p_shape, calls) in itertools.product(SEEDS[:3], shapes):
+            p = probabilities(p_shape, of)
+            theirs.manual_seed(seed)
+            ours.manual_seed(seed % 2**64)
+            base, mine = torch.zeros(shape, dtype=DTYPES[dtype]), context.empty(shape, DTYPES[dtype])
+            expected, view = base, mine
+            for name, *rest in calls:
+                expected, view = getattr(expected, name)(*rest), view.view((name, *rest))
+            expected.bernoulli_(p, generator=theirs)
+            view.fill("bernoulli_tensor_", context.tensor(p), generator=ours)
+            if deferred and len(shape) == 1 and shape[0] > 20:
+                part = mine.read(11, shape[0] - 20)
+                assert_same(part, base[11:shape[0] - 9], dtype, of, shape, seed)
+            assert_same(mine.torch(), base, dtype, of, shape, p_shape, seed)
+            assert ours.state() == state_of(theirs), (dtype, of, shape, seed)
+
+
+def test_bernoulli_tensor_of_itself(context):
+    """The probabilities may be what is written, and recorded draws."""
+    theirs = torch.Generator()
+    for deferred in (False, True):
+        kindling = context if not deferred else Context(context.library, deferred=True)
+        ours = kindling.generator()
+        theirs.manual_seed(9)
+        ours.manual_seed(9)
+        expected = torch.empty(500).uniform_(generator=theirs)
+        expected.bernoulli_(expected, generator=theirs)
+        tensor = kindling.empty([500])
+        tensor.fill("uniform_", 0.0, 1.0, generator=ours)
+        tensor.fill("bernoulli_tensor_", tensor, generator=ours)
+        assert_same(tensor.torch(), expected, deferred)
+        assert ours.state() == state_of(theirs)
+
+
+def test_bernoulli_tensor_arguments(context):
+    seen = set()
+    for deferred in (False, True):
+        kindling = context if not deferred else Context(context.library, deferred=True)
+        for shape, p in [
+                ((3,), torch.ones(2)), ((3,), torch.ones(2, 3)), ((), torch.ones(1)),
+                ((0, 2), torch.ones(3)), ((0,), torch.full((1,), 7.0)), ((3,), torch.full((3,), 0.5)),
+                *(((3,), torch.tensor([0.5, value, 0.5], dtype=dtype))
+                  for value in (1.5, -0.1, NAN, INF, 1.0000001) for dtype in PROBABILITIES.values()),
+                *(((3,), torch.ones(3, dtype=DTYPES[dtype])) for dtype in INTEGERS)]:
+            tensor = kindling.empty(shape)
+            wanted = outcome(lambda: torch.zeros(shape).bernoulli_(p))
+            got = outcome(lambda: tensor.fill("bernoulli_tensor_", kindling.tensor(p)))
+            assert got == wanted, (shape, p)
+            seen.add(got)
+        for p in (torch.ones(4), torch.ones(4, dtype=torch.int64), torch.ones(3)):
+            wanted = outcome(lambda: torch.ones(1).expand(4).bernoulli_(p))
+            tensor = kindling.tensor(torch.ones(1)).kdl_expand([4])
+            assert outcome(lambda: tensor.fill("bernoulli_tensor_", kindling.tensor(p))) == wanted
+        x = torch.full((4,), 0.5)
+        wanted = outcome(lambda: x[1:].bernoulli_(x[:3]))
+        tensor = kindling.tensor(x)
+        assert outcome(lambda: tensor.kdl_narrow(0, 1, 3).fill(
+            "bernoulli_tensor_", tensor.kdl_narrow(0, 0, 3))) == wanted != "ok"
+    assert len(seen) > 5
 
 
 def test_overlapping_memory_is_refused(context):

@@ -28,11 +28,24 @@ static void read_fill(const char *line, golden_fill *fill)
     fill->state = state;
 }
 
+static kdl_status bernoulli_tensor(kdl_tensor *tensor, kdl_dtype of, kdl_generator *generator)
+{
+    kdl_tensor *line =
+        kdl_linspace(kdl_tensor_context(tensor), 0, 1, kdl_tensor_numel(tensor), .dtype = KDL_F64);
+    kdl_tensor *p = kdl_to(line, of), *shaped = kdl_view(p, kdl_tensor_shape(tensor));
+    kdl_status status = kdl_bernoulli_tensor_(tensor, shaped, .generator = generator);
+    kdl_tensor_release(line);
+    kdl_tensor_release(p);
+    kdl_tensor_release(shaped);
+    return status;
+}
+
 /* Calls the function that the line names. */
 static kdl_status call(const golden_fill *fill, kdl_tensor *tensor, kdl_generator *generator)
 {
     const double a = strtod(fill->a, NULL), b = strtod(fill->b, NULL);
     const int64_t from = strtoll(fill->a, NULL, 10), to = strtoll(fill->b, NULL, 10);
+    kdl_dtype of;
     if (!strcmp(fill->op, "uniform_"))
         return kdl_uniform_(tensor, a, b, .generator = generator);
     if (!strcmp(fill->op, "normal_"))
@@ -45,9 +58,13 @@ static kdl_status call(const golden_fill *fill, kdl_tensor *tensor, kdl_generato
         return kdl_cauchy_(tensor, a, b, .generator = generator);
     if (!strcmp(fill->op, "geometric_"))
         return kdl_geometric_(tensor, a, .generator = generator);
+    if (!strcmp(fill->op, "bernoulli_") && kdl_dtype_parse(fill->a, &of))
+        return bernoulli_tensor(tensor, of, generator);
     if (!strcmp(fill->op, "bernoulli_"))
         return kdl_bernoulli_(tensor, a, .generator = generator);
     assert_string_equal(fill->op, "random_");
+    if (!strcmp(fill->b, "None"))
+        return kdl_random_from_(tensor, from, .generator = generator);
     if (from == to)
         return kdl_random_(tensor, .generator = generator);
     return kdl_random_range_(tensor, from, to, .generator = generator);
@@ -157,6 +174,38 @@ static void test_messages(void **state)
     kdl_context_release(ctx);
 }
 
+/* Probabilities are looked at when they are known: at once, or when they are computed. */
+static void test_probabilities(void **state)
+{
+    (void)state;
+    kdl_context *ctx = kdl_context_new(NULL);
+    kdl_tensor *p = kdl_full(ctx, KDL_SHAPE(2000), 0.5), *tensor = kdl_zeros(ctx, KDL_SHAPE(2000));
+    kdl_tensor *integers = kdl_ones(ctx, KDL_SHAPE(2000), .dtype = KDL_I32);
+    kdl_tensor_set(p, (int64_t[]){ 1999 }, 1.5);
+    kdl_bernoulli_tensor_(tensor, p);
+    assert_error(ctx, KDL_ERROR_RUNTIME,
+                 "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error "
+                 "message be improved?  If so, please report an enhancement request to PyTorch.)");
+    assert_int_equal(kdl_generator_tell(kdl_default_generator(ctx)), 0);
+    for (const float *v = kdl_tensor_data(tensor), *end = v + 2000; v < end; v++)
+        assert_true(*v == 0);
+    kdl_bernoulli_tensor_(tensor, integers);
+    assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED,
+                 "\"bernoulli_tensor_cpu_p_\" not implemented for 'Int'");
+
+    kdl_set_deferred(ctx, true);
+    kdl_tensor *recorded = kdl_full(ctx, KDL_SHAPE(5), 1.5), *later = kdl_zeros(ctx, KDL_SHAPE(5));
+    assert_int_equal(kdl_bernoulli_tensor_(later, recorded), KDL_OK);
+    assert_int_equal(kdl_materialize(later), KDL_ERROR_RUNTIME);
+    assert_error(ctx, KDL_ERROR_RUNTIME,
+                 "an operation cannot work on the values that it was recorded for: a probability "
+                 "lies outside [0, 1]");
+    kdl_tensor *all[] = { p, tensor, integers, recorded, later };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    kdl_context_release(ctx);
+}
+
 static void keep_warning(void *user_data, const char *message)
 {
     snprintf(user_data, 512, "%s", message);
@@ -220,7 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),   cmocka_unit_test(test_golden_deferred),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_warning),
-        cmocka_unit_test(test_randperm),
+        cmocka_unit_test(test_randperm), cmocka_unit_test(test_probabilities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,6 +173,26 @@ static void views_and_what_is_written_over_them(void **state)
     kdl_free(ctx, json);
 }
 
+static void probabilities_of_each_element(void **state)
+{
+    (void)state;
+    kdl_plan *plan = kdl_plan_new(ctx);
+    kdl_manual_seed(ctx, 11);
+    kdl_tensor *p = kdl_rand(ctx, KDL_SHAPE(7), .dtype = KDL_F64);
+    kdl_tensor *base = kdl_zeros(ctx, KDL_SHAPE(7, 5), .dtype = KDL_I32), *turned = kdl_t(base);
+    kdl_bernoulli_tensor_(turned, p);
+    kdl_bernoulli_tensor_(p, p);
+    add(plan, "base", base);
+    add(plan, "p", p);
+    kdl_plan_set_end(plan, kdl_default_generator(ctx));
+    char *json = round_trip(plan);
+    assert_non_null(strstr(json, "\"op\": \"bernoulli_tensor\""));
+    kdl_free(ctx, json);
+    kdl_tensor_release(p);
+    kdl_tensor_release(base);
+    kdl_tensor_release(turned);
+}
+
 static void copies_share_and_convert(void **state)
 {
     (void)state;
@@ -544,6 +564,7 @@ int main(void)
         cmocka_unit_test(fills_of_every_dtype),
         cmocka_unit_test(sequences_and_constants),
         cmocka_unit_test(views_and_what_is_written_over_them),
+        cmocka_unit_test(probabilities_of_each_element),
         cmocka_unit_test(copies_share_and_convert),
         cmocka_unit_test(tensors_in_memory_are_data),
         cmocka_unit_test(streams_of_several_generators),

@@ -153,6 +153,14 @@ static void bad_ops(void **state)
               ": it writes some element more than once");
     refuse_op("{\"op\": \"eye\", \"shape\": [24]}", ": an eye has 2 dimensions, not 1");
     refuse_op("{\"op\": \"copy\"}", ": the field 'source' is missing");
+    refuse_op("{\"op\": \"bernoulli_tensor\", \"source\": {\"shape\": [24]}}",
+              ".source: its shape is not that of the op");
+    refuse_op("{\"op\": \"bernoulli_tensor\", \"source\": {\"shape\": [4, 6], \"dtype\": \"i32\"}}",
+              ": \"bernoulli_tensor_cpu_p_\" not implemented for 'Int'");
+    refuse_op("{\"op\": \"bernoulli_tensor\", \"shape\": [1], \"source\": "
+              "{\"shape\": [1], \"data\": \"AADAfw==\"}}",
+              ": Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error "
+              "message be improved?  If so, please report an enhancement request to PyTorch.)");
     refuse_op("{\"op\": \"copy\", \"source\": 1}", ".source: this must be an object");
     refuse_op("{\"op\": \"copy\", \"source\": {\"shape\": [2]}}",
               ".source: it has 2 elements for 24");
