@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import init
 
-from compare import assert_same, outcome, state_of
+from compare import assert_same, is_intel, outcome, state_of
 from kindling import CALCULATE_GAIN, LONG, Context
 from tensor_cases import DTYPES, apply_view
 
@@ -50,7 +50,8 @@ REJECTED = [{"a": 1.0, "b": 2.0}, {"a": -0.3, "b": 0.3}, {"std": 10.0}, {"a": 2.
 CASES = {
     "uniform_": (ANY_SHAPES, [{}, {"a": -10.0, "b": 10.0}, {"a": 5.0, "b": 5.01}]),
     "normal_": (ANY_SHAPES, [{}, {"mean": -3.7, "std": 12.5}, {"std": 0.0}, {"std": 0.02}]),
-    "trunc_normal_": (ANY_SHAPES, REDRAWN + REJECTED),
+    "trunc_normal_": (ANY_SHAPES, REDRAWN),
+    "trunc_normal_ by rejection": (ANY_SHAPES, REJECTED),
     "constant_": (ANY_SHAPES, [{"val": 0.3}, {"val": -0.0}, {"val": 7.0}]),
     "ones_": (ANY_SHAPES, [{}]),
     "zeros_": (ANY_SHAPES, [{}]),
@@ -64,6 +65,7 @@ CASES = {
                            {"sparsity": 1.0}, {"sparsity": 3.5}, {"sparsity": -0.4},
                            {"sparsity": -2.0}]),
 }
+REJECTION = "trunc_normal_ by rejection"
 WITHOUT_DRAWS = ("constant_", "ones_", "zeros_", "eye_", "dirac_")
 TAKES_GENERATOR = [name for name in CASES if name not in WITHOUT_DRAWS] + ["orthogonal_"]
 
@@ -100,6 +102,7 @@ class Pair:
 
     def call(self, name, shape, dtype, named, views=(), generator=True):
         """Both outcomes; the tensors' bits, the states and the warnings are compared here."""
+        name = name.split()[0]
         base, mine, expected, view = self.make(shape, dtype, views)
         what = (name, shape, dtype, named, views)
         options = {"generator": self.theirs} if generator and name in TAKES_GENERATOR else {}
@@ -127,9 +130,15 @@ def arguments_of(name):
     return [(shape, named) for shape in shapes for named in lists]
 
 
+def skip_if_other_log(name):
+    if name == REJECTION and is_intel():
+        pytest.skip("PyTorch's log_ is another one of MKL's on this processor")
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", CASES)
 def test_shapes_and_seeds(context, name, dtype):
+    skip_if_other_log(name)
     pair = Pair(context)
     for shape, named in arguments_of(name):
         for seed in SEEDS[:1] if name in WITHOUT_DRAWS else SEEDS:
@@ -158,6 +167,7 @@ VIEWS = [
 @pytest.mark.parametrize("name", CASES)
 def test_views(context, name, base, views):
     """Transposed, permuted and sliced tensors; what lies between their elements stays."""
+    skip_if_other_log(name)
     pair = Pair(context)
     for dtype in FLOATS:
         for named in CASES[name][1]:
@@ -172,7 +182,8 @@ def test_sequences(context, seed):
     choice = random.Random(seed)
     pair = Pair(context)
     pair.seed(seed)
-    names = [name for name in TAKES_GENERATOR if name != "orthogonal_"]
+    names = [name for name in TAKES_GENERATOR
+             if name != "orthogonal_" and not (name == REJECTION and is_intel())]
     for _ in range(150):
         name = choice.choice(names)
         shapes = [shape for shape in CASES[name][0] if math.prod(shape) < 40]
@@ -188,7 +199,8 @@ def test_many_elements(prototyped_library, dtype, threads):
     """More than one chunk of trunc_normal_; a ragged end."""
     pair = Pair(Context(prototyped_library, threads=threads))
     shape = (1048576 // 512 * 2 + 1, 513)
-    for seed, named in enumerate([{}, {"std": 0.02}, {"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.5}]):
+    rejected = [] if is_intel() else [{"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.5}]
+    for seed, named in enumerate([{}, {"std": 0.02}, *rejected]):
         pair.seed(seed)
         pair.check("trunc_normal_", shape, dtype, named)
         if seed == 0:
@@ -285,7 +297,7 @@ BAD = {
     "normal_": [{"std": -1.0}, {"std": NAN}, {"mean": NAN}, {}],
     "trunc_normal_": [{"std": 0.0}, {"a": 2.0, "b": 1.0}, {"a": NAN}, {"b": NAN},
                       {"a": 4.0, "b": INF}, {"std": 1e-300, "a": 1.0, "b": 2.0}, {"mean": INF},
-                      {"a": -1e300, "b": 1e300}, {"a": 2.0, "b": 1e6}, {"mean": 9.0},
+                      {"a": -1e300, "b": 1e300}, {"std": 1e5, "a": 0.0, "b": 7e4}, {"mean": 9.0},
                       {"mean": 1e6, "std": 1e6, "a": 2.0, "b": 3.0}, {"a": 0.0, "b": 255.0},
                       {"a": 0.0, "b": 256.0}, {"a": -INF}, {"mean": 1e39, "std": 1e39}, {}],
     "constant_": [{"val": NAN}, {"val": INF}, {"val": 1e300}, {"val": -1e300}, {"val": 65519.0},

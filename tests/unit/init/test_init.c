@@ -260,7 +260,7 @@ static void test_recipes(void **state)
     kdl_context *ctx = kdl_context_new(&options);
     kdl_plan *plan = kdl_plan_new(ctx);
     kdl_tensor *tensors[15];
-    char name[15][4];
+    char name[12];
     kdl_manual_seed(ctx, 3);
     for (int i = 0; i < 15; i++) {
         tensors[i] = kdl_empty(ctx,
@@ -269,8 +269,8 @@ static void test_recipes(void **state)
                                           : small,
                                .dtype = i / 5 == 2 ? KDL_F64 : KDL_F32);
         initialise_for_recipe(tensors[i], i % 5);
-        snprintf(name[i], sizeof name[i], "%d", i);
-        assert_int_equal(kdl_plan_add(plan, name[i], tensors[i]), KDL_OK);
+        snprintf(name, sizeof name, "%d", i);
+        assert_int_equal(kdl_plan_add(plan, name, tensors[i]), KDL_OK);
     }
     char *text = kdl_plan_to_json(plan);
     assert_non_null(text);
@@ -430,6 +430,10 @@ static void test_messages(void **state)
     assert_error(ctx, KDL_ERROR_VALUE, "Only tensors with 2 or more dimensions are supported");
     assert_true(isnan(kdl_init_calculate_gain(ctx, (kdl_nonlinearity)-1)));
     assert_error(ctx, KDL_ERROR_VALUE, "Unsupported nonlinearity -1");
+    kdl_init_constant_(half, 7e4);
+    assert_error(ctx, KDL_ERROR_RUNTIME,
+                 "value cannot be converted to type c10::Half without overflow");
+    assert_int_equal(kdl_init_constant_(half, INFINITY), KDL_OK);
     assert_int_equal(kdl_generator_tell(kdl_default_generator(ctx)), before);
 
     kdl_init_orthogonal_(half); /* draws before it finds out */
