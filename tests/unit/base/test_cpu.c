@@ -88,7 +88,8 @@ static void test_changed_between_fills(void **state)
             kdl_uniform_(rows[1], -1, 1);
             kdl_generator *generator = kdl_default_generator(ctx);
             assert_ptr_equal(kdl__generator_cursor(generator)->kernels, kdl__kernels_of(ctx));
-            assert_memory_equal(kdl_tensor_data(halves), kdl_tensor_data(whole), 2 * N * sizeof(float));
+            assert_memory_equal(kdl_tensor_data(halves), kdl_tensor_data(whole),
+                                2 * N * sizeof(float));
         }
     }
     assert_int_equal(kdl_error_status(ctx), KDL_OK);
