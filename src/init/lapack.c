@@ -114,11 +114,11 @@ kdl_status kdl_set_lapack(kdl_context *ctx, const char *name)
         return ctx->status;
     if (!name)
         return kdl__fail(ctx, KDL_ERROR_VALUE, "no name of a LAPACK was given");
-    if (!strcmp(name, "mkl"))
+    if (strcmp(name, "mkl") == 0)
         return use_mkl(ctx, __func__, MKL_LIBRARY);
-    if (!strncmp(name, "mkl:", 4) && name[4])
+    if (strncmp(name, "mkl:", 4) == 0 && name[4])
         return use_mkl(ctx, __func__, name + 4);
-    if (strcmp(name, "builtin"))
+    if (strcmp(name, "builtin") != 0)
         return kdl__fail(ctx, KDL_ERROR_VALUE,
                          "unknown LAPACK '%s', it is one of builtin, mkl, mkl:PATH", name);
     kdl__slot_set(ctx, KDL__SLOT_LAPACK, NULL, NULL);

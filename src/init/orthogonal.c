@@ -8,26 +8,24 @@
 
 /* ---- matrices ---------------------------------------------------------------------------- */
 
-/* to[j * rows + i] = from[i * columns + j], in blocks that fit a cache. */
-#define DEFINE_TRANSPOSE(name, type)                                                               \
-    static void name(type *to, const type *from, size_t rows, size_t columns)                      \
-    {                                                                                              \
-        enum { BLOCK = 32 };                                                                       \
-        for (size_t i0 = 0; i0 < rows; i0 += BLOCK)                                                \
-            for (size_t j0 = 0; j0 < columns; j0 += BLOCK)                                         \
-                for (size_t j = j0; j < columns && j < j0 + BLOCK; j++)                            \
-                    for (size_t i = i0; i < rows && i < i0 + BLOCK; i++)                           \
-                        to[j * rows + i] = from[i * columns + j];                                  \
-    }
-DEFINE_TRANSPOSE(transpose_f32, float)
-DEFINE_TRANSPOSE(transpose_f64, double)
+/* Element (i, j) of `from` becomes (j, i) of `to`, in blocks that fit a cache. */
+static inline void transpose_elements(char *to, const char *from, size_t rows, size_t columns,
+                                      size_t size)
+{
+    enum { BLOCK = 32 };
+    for (size_t i0 = 0; i0 < rows; i0 += BLOCK)
+        for (size_t j0 = 0; j0 < columns; j0 += BLOCK)
+            for (size_t j = j0; j < columns && j < j0 + BLOCK; j++)
+                for (size_t i = i0; i < rows && i < i0 + BLOCK; i++)
+                    memcpy(to + (j * rows + i) * size, from + (i * columns + j) * size, size);
+}
 
 static void transpose(kdl_dtype dtype, void *to, const void *from, size_t rows, size_t columns)
 {
     if (dtype == KDL_F32)
-        transpose_f32(to, from, rows, columns);
+        transpose_elements(to, from, rows, columns, sizeof(float));
     else
-        transpose_f64(to, from, rows, columns);
+        transpose_elements(to, from, rows, columns, sizeof(double));
 }
 
 /* A column-major m x n matrix of a dtype, m >= n, to become Q; and the diagonal of R. */

@@ -297,7 +297,8 @@ kdl_status kdl__qr(kdl_context *ctx, const kdl__kernels *kernels, size_t m, size
 {
     size_t width = minimum(PANEL, n),
            packed = round_up(m, KDL__TILE_ROWS) * round_up(width, KDL__TILE_ROWS);
-    factorization f = { .ctx = ctx, .kernels = kernels, .m = m, .n = n, .ld = ld, .a = a };
+    factorization f = { .ctx = ctx, .kernels = kernels, .m = m, .n = n, .ld = ld };
+    f.a = a;
     f.t = kdl__alloc_quiet(ctx, round_up(n, PANEL), PANEL * sizeof *f.t);
     f.v = kdl__alloc_quiet(ctx, m, width * sizeof *f.v);
     f.y = kdl__alloc_quiet(ctx, m, width * sizeof *f.y);

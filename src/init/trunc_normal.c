@@ -260,7 +260,8 @@ static kdl_status trunc_normal_prepare(const kdl__op *op, kdl__worker *worker,
 /* What is left is known only when the draws are; see kdl__prepared. */
 static bool leaves_unknown(const kdl__op *op, uint64_t *offset)
 {
-    (void)op, (void)offset;
+    (void)op;
+    *offset = 0;
     return false;
 }
 

@@ -146,6 +146,26 @@ def test_shapes_and_seeds(context, name, dtype):
             pair.check(name, shape, dtype, named)
 
 
+SIZES = (*range(71), 127, 128, 65537, 1000003)
+OF_ANY_SIZE = {
+    "uniform_": [{"a": -0.1, "b": 0.3}],
+    "normal_": [{"mean": 1.0, "std": 0.02}],
+    "trunc_normal_": [{}, {"std": 0.02}, {"mean": 0.5, "std": 3.0}],
+    REJECTION: [{"a": 1.0, "b": 2.0}, {"a": -0.3, "b": 0.3}],
+}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", OF_ANY_SIZE)
+def test_sizes(context, name, dtype):
+    skip_if_other_log(name)
+    pair = Pair(context)
+    for size, named in itertools.product(SIZES, OF_ANY_SIZE[name]):
+        for seed in SEEDS if size < 1000000 else SEEDS[-1:]:
+            pair.seed(seed)
+            pair.check(name, (size,), dtype, named)
+
+
 VIEWS = [
     ((7, 5), [("transpose", 0, 1)]),
     ((33, 70), [("transpose", 0, 1)]),
