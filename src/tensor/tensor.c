@@ -23,8 +23,9 @@ kdl_tensor *kdl__tensor_new(kdl_context *ctx, kdl__storage *storage, int64_t off
     tensor->numel = numel;
     tensor->ndim = ndim;
     tensor->strides = tensor->dims + ndim;
-    memcpy(tensor->dims, sizes, nbytes);
-    if (strides)
+    if (ndim > 0) /* without dimensions there may be no sizes either */
+        memcpy(tensor->dims, sizes, nbytes);
+    if (strides && ndim > 0)
         memcpy(tensor->strides, strides, nbytes);
     else
         kdl__shape_strides(ndim, sizes, tensor->strides);
