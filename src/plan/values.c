@@ -15,10 +15,6 @@ void kdl__fail_worker(kdl_context *ctx, const char *place, kdl_status status)
 {
     if (status == KDL_ERROR_MEMORY)
         kdl__fail_at(ctx, place, status, "out of memory");
-    else if (status == KDL_ERROR_RUNTIME)
-        kdl__fail_at(ctx, place, status,
-                     "an operation cannot work on the values that it was recorded for: a "
-                     "probability lies outside [0, 1]");
     else
         kdl__fail_at(ctx, place, status, "%s while computing values", kdl_status_name(status));
 }

@@ -197,9 +197,7 @@ static void test_probabilities(void **state)
     kdl_tensor *recorded = kdl_full(ctx, KDL_SHAPE(5), 1.5), *later = kdl_zeros(ctx, KDL_SHAPE(5));
     assert_int_equal(kdl_bernoulli_tensor_(later, recorded), KDL_OK);
     assert_int_equal(kdl_materialize(later), KDL_ERROR_RUNTIME);
-    assert_error(ctx, KDL_ERROR_RUNTIME,
-                 "an operation cannot work on the values that it was recorded for: a probability "
-                 "lies outside [0, 1]");
+    assert_error(ctx, KDL_ERROR_RUNTIME, "RuntimeError while computing values");
     kdl_tensor *all[] = { p, tensor, integers, recorded, later };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         kdl_tensor_release(all[i]);
