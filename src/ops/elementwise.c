@@ -15,16 +15,18 @@ enum { PIECE = 1024 };
 typedef union piece {
     float f32[PIECE];
     double f64[PIECE];
-    uint64_t u64[PIECE]; /* integers, which wrap around, and bools */
+    uint64_t u64[PIECE]; /* integers wrap around */
+    uint32_t u32[PIECE];
+    uint8_t u8[PIECE];
     char bytes[PIECE * sizeof(double)];
 } piece;
 
-/* The dtype that values of `dtype` are computed in: f32, f64 or i64. */
+/* The dtype that values of `dtype` are computed in: the 16-bit floats in f32, bools in i64. */
 static kdl_dtype computed_in(kdl_dtype dtype)
 {
-    if (!kdl_dtype_is_floating_point(dtype))
+    if (dtype == KDL_BOOL)
         return KDL_I64;
-    return dtype == KDL_F64 ? KDL_F64 : KDL_F32;
+    return dtype == KDL_F16 || dtype == KDL_BF16 ? KDL_F32 : dtype;
 }
 
 /* Whether a number counts as a Python int beside integers. */
@@ -66,20 +68,39 @@ static kdl_dtype single_dtype(const kdl__op_class *class, kdl_dtype dtype)
 
 /* ---- add_ and mul_ ----------------------------------------------------------------------- */
 
-#define COMBINE(a, b)                                                                              \
-    for (uint64_t i = 0; i < count; i++)                                                           \
-    (a)[i] = multiply ? (a)[i] * (b)[i * step] : (a)[i] + (b)[i * step]
+/* own = own + other or own * other; `step` 0: `other` is one number. */
+#define COMBINE(type)                                                                              \
+    do {                                                                                           \
+        type *own = values;                                                                        \
+        const type *by = other;                                                                    \
+        if (multiply)                                                                              \
+            for (uint64_t i = 0; i < count; i++)                                                   \
+                own[i] = (type)(own[i] * by[i * step]);                                            \
+        else                                                                                       \
+            for (uint64_t i = 0; i < count; i++)                                                   \
+                own[i] = (type)(own[i] + by[i * step]);                                            \
+    } while (0)
 
-/* values = values + other or values * other; `step` 0: `other` is one number. */
-static void combine(bool multiply, kdl_dtype computed, piece *values, const piece *other,
-                    size_t step, uint64_t count)
+static void combine(bool multiply, kdl_dtype computed, void *values, const void *other, size_t step,
+                    uint64_t count)
 {
-    if (computed == KDL_F32)
-        COMBINE(values->f32, other->f32);
-    else if (computed == KDL_F64)
-        COMBINE(values->f64, other->f64);
-    else
-        COMBINE(values->u64, other->u64);
+    switch (computed) {
+    case KDL_F32:
+        COMBINE(float);
+        break;
+    case KDL_F64:
+        COMBINE(double);
+        break;
+    case KDL_I64:
+        COMBINE(uint64_t);
+        break;
+    case KDL_I32:
+        COMBINE(uint32_t);
+        break;
+    default:
+        COMBINE(uint8_t);
+        break;
+    }
 }
 
 static kdl_status number_range(const kdl__op *op, const void *whole, kdl__worker *worker,
@@ -87,14 +108,19 @@ static kdl_status number_range(const kdl__op *op, const void *whole, kdl__worker
 {
     (void)whole, (void)first;
     const kdl__kernels *kernels = worker->cursor->kernels;
-    kdl_dtype computed = computed_in(op->dtype);
+    const kdl_dtype computed = computed_in(op->dtype);
+    const bool multiply = op->class == &kdl__op_mul;
     piece own, other;
     widen_number(kernels, op->number[0], single_dtype(op->class, op->dtype), &other);
+    if (computed == op->dtype) {
+        combine(multiply, computed, values, &other, 0, count);
+        return KDL_OK;
+    }
     char *at = values;
     for (uint64_t n; count > 0; count -= n, at += n * kdl_dtype_nbytes(op->dtype)) {
         n = count < PIECE ? count : PIECE;
         kernels->convert(op->dtype, at, computed, own.bytes, n);
-        combine(op->class == &kdl__op_mul, computed, &own, &other, 0, n);
+        combine(multiply, computed, &own, &other, 0, n);
         kernels->convert(computed, own.bytes, op->dtype, at, n);
     }
     return KDL_OK;
@@ -311,24 +337,38 @@ kdl_tensor *kdl_abs(kdl_tensor *tensor)
 
 enum { EQ, NE, LT, LE, GT, GE };
 
-#define COMPARE(a, b)                                                                              \
-    for (uint64_t i = 0; i < count; i++)                                                           \
-    out[i] = relation == EQ   ? (a)[i] == (b)                                                      \
-             : relation == NE ? (a)[i] != (b)                                                      \
-             : relation == LT ? (a)[i] < (b)                                                       \
-             : relation == LE ? (a)[i] <= (b)                                                      \
-             : relation == GT ? (a)[i] > (b)                                                       \
-                              : (a)[i] >= (b)
+#define COMPARE(type)                                                                              \
+    do {                                                                                           \
+        const type *a = values, b = *(const type *)number;                                         \
+        for (uint64_t i = 0; i < count; i++)                                                       \
+            out[i] = relation == EQ   ? a[i] == b                                                  \
+                     : relation == NE ? a[i] != b                                                  \
+                     : relation == LT ? a[i] < b                                                   \
+                     : relation == LE ? a[i] <= b                                                  \
+                     : relation == GT ? a[i] > b                                                   \
+                                      : a[i] >= b;                                                 \
+    } while (0)
 
-static void compare(ptrdiff_t relation, kdl_dtype computed, const piece *values,
-                    const piece *number, uint64_t count, unsigned char *out)
+static void compare(ptrdiff_t relation, kdl_dtype computed, const void *values, const void *number,
+                    uint64_t count, unsigned char *out)
 {
-    if (computed == KDL_F32)
-        COMPARE(values->f32, number->f32[0]);
-    else if (computed == KDL_F64)
-        COMPARE(values->f64, number->f64[0]);
-    else
-        COMPARE((const int64_t *)values->u64, (int64_t)number->u64[0]);
+    switch (computed) {
+    case KDL_F32:
+        COMPARE(float);
+        break;
+    case KDL_F64:
+        COMPARE(double);
+        break;
+    case KDL_I64:
+        COMPARE(int64_t);
+        break;
+    case KDL_I32:
+        COMPARE(int32_t);
+        break;
+    default:
+        COMPARE(uint8_t);
+        break;
+    }
 }
 
 static kdl_status compare_range(const kdl__op *op, const void *whole, kdl__worker *worker,

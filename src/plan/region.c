@@ -2,6 +2,7 @@
 /* Regions of storages and the orders of their elements. */
 #include <string.h>
 
+#include "plan/grid.h"
 #include "plan/region.h"
 
 void kdl__region_of(const kdl_tensor *tensor, kdl__region *region)
@@ -55,6 +56,8 @@ void kdl__region_drop_repeats(kdl__region *region)
         }
 }
 
+/* ---- walks ------------------------------------------------------------------------------- */
+
 void kdl__walk_init(kdl__walk *walk, const kdl__region *region)
 {
     walk->offset = region->offset;
@@ -104,6 +107,10 @@ int64_t kdl__walk_row_major(const kdl__walk *walk, int64_t index)
 int64_t kdl__walk_lower_bound(const kdl__walk *walk, int64_t address)
 {
     int64_t low = 0, high = walk->numel;
+    if (address <= walk->offset)
+        return 0;
+    if (high > 0 && kdl__walk_address(walk, high - 1) < address)
+        return high;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
         if (kdl__walk_address(walk, middle) < address)
@@ -114,28 +121,52 @@ int64_t kdl__walk_lower_bound(const kdl__walk *walk, int64_t address)
     return low;
 }
 
+int64_t kdl__walk_row(const kdl__walk *walk, int64_t index)
+{
+    if (walk->ndim == 0)
+        return 1;
+    int64_t size = walk->sizes[walk->ndim - 1];
+    return walk->strides[walk->ndim - 1] == 1 ? size - index % size : 0;
+}
+
+/* ---- copying ----------------------------------------------------------------------------- */
+
+void kdl__walk_scatter(const kdl__walk *walk, size_t size, int64_t low, void *memory, int64_t first,
+                       int64_t count, const void *in)
+{
+    kdl__grid grid = { .ndim = walk->ndim, .to = walk->offset - low, .from = -first };
+    memcpy(grid.sizes, walk->sizes, sizeof grid.sizes);
+    memcpy(grid.to_steps, walk->strides, sizeof grid.to_steps);
+    kdl__shape_strides(grid.ndim, grid.sizes, grid.from_steps);
+    kdl__grid_copy(&grid, size, memory, in, first, count);
+}
+
+void kdl__walk_gather(const kdl__walk *walk, size_t size, int64_t low, const void *memory,
+                      int64_t first, int64_t count, void *out)
+{
+    kdl__grid grid = { .ndim = walk->ndim, .to = -first, .from = walk->offset - low };
+    memcpy(grid.sizes, walk->sizes, sizeof grid.sizes);
+    memcpy(grid.from_steps, walk->strides, sizeof grid.from_steps);
+    kdl__shape_strides(grid.ndim, grid.sizes, grid.to_steps);
+    kdl__grid_copy(&grid, size, out, memory, first, count);
+}
+
 void kdl__region_gather(const kdl__region *region, size_t size, const void *storage, uint64_t first,
                         uint64_t count, void *out)
 {
-    const char *in = storage;
-    if (kdl__region_is_contiguous(region)) {
-        memcpy(out, in + ((size_t)region->offset + first) * size, count * size);
-        return;
-    }
-    int64_t index[KDL_MAX_DIMS], rest = (int64_t)first, address = region->offset;
-    for (int d = region->ndim - 1; d >= 0; d--) {
-        index[d] = rest % region->sizes[d];
-        rest /= region->sizes[d];
-        address += index[d] * region->strides[d];
-    }
-    for (char *to = out, *end = to + count * size; to < end; to += size) {
-        memcpy(to, in + (size_t)address * size, size);
-        for (int d = region->ndim - 1; d >= 0; d--) {
-            address += region->strides[d];
-            if (++index[d] < region->sizes[d])
-                break;
-            address -= region->sizes[d] * region->strides[d];
-            index[d] = 0;
-        }
-    }
+    kdl__grid grid = { .ndim = region->ndim, .to = -(int64_t)first, .from = region->offset };
+    memcpy(grid.sizes, region->sizes, sizeof grid.sizes);
+    memcpy(grid.from_steps, region->strides, sizeof grid.from_steps);
+    kdl__shape_strides(grid.ndim, grid.sizes, grid.to_steps);
+    kdl__grid_copy(&grid, size, out, storage, (int64_t)first, (int64_t)count);
+}
+
+void kdl__region_copy(const kdl__region *to, int64_t low, void *memory, const kdl__region *from,
+                      const void *storage, size_t size, int64_t first, int64_t count)
+{
+    kdl__grid grid = { .ndim = to->ndim, .to = to->offset - low, .from = from->offset };
+    memcpy(grid.sizes, to->sizes, sizeof grid.sizes);
+    memcpy(grid.to_steps, to->strides, sizeof grid.to_steps);
+    memcpy(grid.from_steps, from->strides, sizeof grid.from_steps);
+    kdl__grid_copy(&grid, size, memory, storage, first, count);
 }

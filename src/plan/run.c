@@ -4,27 +4,46 @@
 
 #include "plan/region.h"
 
-enum { BATCH = 1024 }; /* elements gathered at a time from a strided region */
+enum { BATCH = 2048 }; /* elements computed at a time for a region with gaps */
 
-/* One batch of consecutive elements of a strided region, scattered to their places. */
+/* One batch of consecutive elements, scattered to their places. */
 static kdl_status run_batch(const kdl__op *op, const void *whole, kdl__worker *worker,
                             const kdl__walk *walk, int64_t first, int64_t count, int64_t low,
                             char *window)
 {
     _Alignas(16) char values[BATCH * sizeof(double)];
-    int64_t addresses[BATCH];
     size_t size = kdl_dtype_nbytes(op->dtype);
-    for (int64_t i = 0; i < count; i++)
-        addresses[i] = kdl__walk_address(walk, first + i) - low;
     if (op->class->flags & KDL__OP_READS)
-        for (int64_t i = 0; i < count; i++)
-            memcpy(values + (size_t)i * size, window + (size_t)addresses[i] * size, size);
+        kdl__walk_gather(walk, size, low, window, first, count, values);
     kdl_status status =
         op->class->range(op, whole, worker, (uint64_t)first, (uint64_t)count, values);
     if (!status)
-        for (int64_t i = 0; i < count; i++)
-            memcpy(window + (size_t)addresses[i] * size, values + (size_t)i * size, size);
+        kdl__walk_scatter(walk, size, low, window, first, count, values);
     return status;
+}
+
+/* The values depend on the row-major number, which jumps about: one element at a time. */
+static kdl_status run_singly(const kdl__op *op, const void *whole, kdl__worker *worker,
+                             const kdl__walk *walk, int64_t first, int64_t end, int64_t low,
+                             char *window)
+{
+    size_t size = kdl_dtype_nbytes(op->dtype);
+    kdl_status status = KDL_OK;
+    for (; first < end && !status; first++) {
+        char *at = window + (size_t)(kdl__walk_address(walk, first) - low) * size;
+        status =
+            op->class->range(op, whole, worker, (uint64_t)kdl__walk_row_major(walk, first), 1, at);
+    }
+    return status;
+}
+
+/* Whether a copy can go from memory to memory without a batch between. */
+static bool copies_memory(const kdl__op *op)
+{
+    const kdl__region *from = &op->source.region, *to = &op->region;
+    return op->class == &kdl__op_copy && op->source.storage && op->source.dtype == op->dtype &&
+           from->ndim == to->ndim &&
+           memcmp(from->sizes, to->sizes, (size_t)to->ndim * sizeof *to->sizes) == 0;
 }
 
 static kdl_status run_strided(const kdl__op *op, const void *whole, kdl__worker *worker,
@@ -33,24 +52,26 @@ static kdl_status run_strided(const kdl__op *op, const void *whole, kdl__worker 
     kdl__walk walk;
     kdl__walk_init(&walk, &op->region);
     int64_t first = kdl__walk_lower_bound(&walk, low), end = kdl__walk_lower_bound(&walk, high);
-    if (walk.is_row_major || op->class->flags & KDL__OP_STREAM_ORDER) {
-        kdl_status status = KDL_OK;
-        for (; first < end && !status; first += BATCH) {
-            int64_t count = end - first < BATCH ? end - first : BATCH;
-            status = run_batch(op, whole, worker, &walk, first, count, low, window);
-        }
-        return status;
+    if (!walk.is_row_major && !(op->class->flags & KDL__OP_STREAM_ORDER))
+        return run_singly(op, whole, worker, &walk, first, end, low, window);
+    kdl_status status = KDL_OK;
+    if (copies_memory(op)) {
+        kdl__region_copy(&op->region, low, window, &op->source.region, op->source.storage->data,
+                         kdl_dtype_nbytes(op->dtype), first, end - first);
+        return KDL_OK;
     }
-    /* The values depend on the row-major number, which jumps about: one element at a time. */
-    size_t size = kdl_dtype_nbytes(op->dtype);
-    for (; first < end; first++) {
-        char *at = window + (size_t)(kdl__walk_address(&walk, first) - low) * size;
-        kdl_status status =
-            op->class->range(op, whole, worker, (uint64_t)kdl__walk_row_major(&walk, first), 1, at);
-        if (status)
-            return status;
+    for (int64_t count; first < end && !status; first += count) {
+        int64_t row = kdl__walk_row(&walk, first);
+        count = row > BATCH ? row : BATCH;
+        if (end - first < count)
+            count = end - first;
+        char *at =
+            window + (size_t)(kdl__walk_address(&walk, first) - low) * kdl_dtype_nbytes(op->dtype);
+        status = row > BATCH
+                     ? op->class->range(op, whole, worker, (uint64_t)first, (uint64_t)count, at)
+                     : run_batch(op, whole, worker, &walk, first, count, low, window);
     }
-    return KDL_OK;
+    return status;
 }
 
 kdl_status kdl__op_run(const kdl__op *op, const void *whole, kdl__worker *worker, int64_t low,

@@ -178,6 +178,13 @@ static kdl_status copy_range(const kdl__op *op, const void *whole, kdl__worker *
     const kdl__values *source = &op->source;
     if (source->dtype == op->dtype)
         return kdl__values_range(source, worker, first, count, values);
+    const kdl__kernels *kernels = worker->cursor->kernels;
+    if (source->storage && kdl__region_is_contiguous(&source->region)) {
+        const char *data = source->storage->data;
+        data += ((uint64_t)source->region.offset + first) * kdl_dtype_nbytes(source->dtype);
+        kernels->convert(source->dtype, data, op->dtype, values, count);
+        return KDL_OK;
+    }
     enum { PIECE = 2048 };
     _Alignas(16) char piece[PIECE * sizeof(double)];
     for (uint64_t done = 0; done < count; done += PIECE) {
@@ -185,8 +192,8 @@ static kdl_status copy_range(const kdl__op *op, const void *whole, kdl__worker *
         kdl_status status = kdl__values_range(source, worker, first + done, n, piece);
         if (status)
             return status;
-        worker->cursor->kernels->convert(source->dtype, piece, op->dtype,
-                                         (char *)values + done * kdl_dtype_nbytes(op->dtype), n);
+        kernels->convert(source->dtype, piece, op->dtype,
+                         (char *)values + done * kdl_dtype_nbytes(op->dtype), n);
     }
     return KDL_OK;
 }

@@ -2,7 +2,7 @@
 /*
  * Conversions between dtypes: what tensor.to(dtype) gives on x86-64.
  *
- * A value is loaded as float, double or int64 and then stored:
+ * A value is loaded as float, double, int32 or int64 and then stored:
  * - to a float type: rounded to nearest even, overflowing to infinity; to f16 and bf16 by way of
  *   float, whatever the source;
  * - float to integer: truncated. C++ leaves values out of range, infinities and NaN undefined; the
@@ -38,16 +38,18 @@ typedef uint8_t element_u8, element_boolean;
 #define LOAD_f16(x) kdl__f16_to_f32(x)
 #define LOAD_bf16(x) kdl__bf16_to_f32(x)
 #define LOAD_i64(x) (x)
-#define LOAD_i32(x) ((int64_t)(x))
-#define LOAD_u8(x) ((int64_t)(x))
-#define LOAD_boolean(x) ((int64_t)((x) != 0))
+#define LOAD_i32(x) (x)
+#define LOAD_u8(x) ((int32_t)(x))
+#define LOAD_boolean(x) ((int32_t)((x) != 0))
 
 #define STORE_f32(v) ((float)(v))
 #define STORE_f64(v) ((double)(v))
 #define STORE_f16(v) kdl__f32_to_f16((float)(v))
 #define STORE_bf16(v) kdl__f32_to_bf16((float)(v))
-#define STORE_i64(v) _Generic((v), int64_t : (v), default : truncate_i64((double)(v)))
-#define STORE_i32(v) _Generic((v), int64_t : (int32_t)(v), default : truncate_i32((double)(v)))
+#define STORE_i64(v)                                                                               \
+    _Generic((v), int32_t : (v), int64_t : (v), default : truncate_i64((double)(v)))
+#define STORE_i32(v)                                                                               \
+    _Generic((v), int32_t : (v), int64_t : (int32_t)(v), default : truncate_i32((double)(v)))
 #define STORE_u8(v) ((uint8_t)STORE_i64(v))
 #define STORE_boolean(v) ((uint8_t)((v) != 0))
 
