@@ -44,19 +44,19 @@ static kdl_status run_now(kdl_tensor *tensor, kdl__op *op, kdl_generator *genera
     if (!generator)
         kdl__cursor_init(&fresh, kdl__kernels_of(tensor->ctx));
     kdl__worker worker = { tensor->ctx, cursor, true };
-    /* A node on the stack: what the op refers to is prepared as in a history. */
-    kdl__node node = { .ctx = tensor->ctx, .op = *op };
+    kdl__prepared prepared = { 0 };
     if (kdl__region_is_contiguous(&op->region))
-        node.prepared.target =
+        prepared.target =
             (char *)storage->data + (size_t)op->region.offset * kdl_dtype_nbytes(op->dtype);
-    kdl_status status = kdl__node_prepare(&node, &worker);
-    if (!status && !node.prepared.in_place)
-        status =
-            kdl__op_run_all(&node.op, node.prepared.whole, &worker, storage->numel, storage->data);
-    if (!status && draws == KDL__DRAWS_UNKNOWN)
-        take_prepared(generator, &node.op, &node.prepared);
-    kdl__node_drop(&node);
-    kdl__op_free(&node.op);
+    kdl_status status = kdl__op_prepare(op, &worker, &prepared);
+    if (!status) {
+        if (!prepared.in_place)
+            status = kdl__op_run_all(op, prepared.whole, &worker, storage->numel, storage->data);
+        if (!status && draws == KDL__DRAWS_UNKNOWN)
+            take_prepared(generator, op, &prepared);
+        kdl__op_drop(op, tensor->ctx, &prepared);
+    }
+    kdl__op_free(op);
     if (!generator)
         kdl__cursor_free(&fresh);
     return status;

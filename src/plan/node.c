@@ -38,14 +38,18 @@ kdl__node *kdl__node_retain(kdl__node *node)
     return node;
 }
 
+void kdl__op_drop(kdl__op *op, kdl_context *ctx, kdl__prepared *prepared)
+{
+    kdl_free(ctx, prepared->whole);
+    *prepared = (kdl__prepared){ 0 };
+    kdl__values_drop(&op->source);
+}
+
 void kdl__node_drop(kdl__node *node)
 {
-    if (!node->is_prepared)
-        return;
-    kdl_free(node->ctx, node->prepared.whole);
-    node->prepared = (kdl__prepared){ 0 };
+    if (node->is_prepared)
+        kdl__op_drop(&node->op, node->ctx, &node->prepared);
     node->is_prepared = false;
-    kdl__values_drop(&node->op.source);
 }
 
 /*
@@ -104,21 +108,26 @@ static kdl_status resolve_position(const kdl__position *position, kdl__cursor *c
     return status;
 }
 
-kdl_status kdl__node_prepare(kdl__node *node, kdl__worker *worker)
+kdl_status kdl__op_prepare(kdl__op *op, kdl__worker *worker, kdl__prepared *prepared)
 {
-    if (node->is_prepared)
-        return KDL_OK;
-    kdl__op *op = &node->op;
     kdl_status status = resolve_position(&op->at, worker->cursor);
     if (!status && op->spare.present && !op->spare.known)
         status = resolve_position(&op->spare.origin, worker->cursor);
     if (!status)
         status = kdl__values_prepare(&op->source, worker);
     if (!status && op->class->prepare)
-        status = op->class->prepare(op, worker, &node->prepared);
-    node->is_prepared = true;
+        status = op->class->prepare(op, worker, prepared);
     if (status)
-        kdl__node_drop(node);
+        kdl__op_drop(op, worker->ctx, prepared);
+    return status;
+}
+
+kdl_status kdl__node_prepare(kdl__node *node, kdl__worker *worker)
+{
+    if (node->is_prepared)
+        return KDL_OK;
+    kdl_status status = kdl__op_prepare(&node->op, worker, &node->prepared);
+    node->is_prepared = !status;
     return status;
 }
 

@@ -116,6 +116,13 @@ struct kdl__op {
 /* Frees what the op owns, not the op. */
 void kdl__op_free(kdl__op *op);
 
+/*
+ * Resolves what the op itself (not what lies under it) needs, and calls its class's prepare().
+ * After a success, kdl__op_drop() frees what that found; `prepared` is empty before and behind.
+ */
+kdl_status kdl__op_prepare(kdl__op *op, kdl__worker *worker, kdl__prepared *prepared);
+void kdl__op_drop(kdl__op *op, kdl_context *ctx, kdl__prepared *prepared);
+
 /* The absolute position of the op's first draw; its segment must be resolved. */
 static inline uint64_t kdl__op_start(const kdl__op *op)
 {
@@ -197,7 +204,7 @@ kdl__node *kdl__node_record(kdl_context *ctx, kdl__node *previous, int64_t numel
                             kdl_generator *generator, const char *place);
 kdl__node *kdl__node_retain(kdl__node *node);
 void kdl__node_release(kdl__node *node);
-/* Resolves what the op itself (not what lies under it) needs, and calls its class's prepare(). */
+/* kdl__op_prepare() once, for all who read the node. */
 kdl_status kdl__node_prepare(kdl__node *node, kdl__worker *worker);
 void kdl__node_drop(kdl__node *node);
 
