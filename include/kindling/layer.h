@@ -31,6 +31,9 @@
 #define KDL_PADDING_SAME (INT64_MIN + 1)
 #define KDL_PADDING_VALID (INT64_MIN + 2)
 
+/** As the only size of a KDL_SHAPE: the tuple () where an int could stand, too. */
+#define KDL_EMPTY_TUPLE (INT64_MIN + 3)
+
 /** Numbers or one number, as kdl_shape is for integers: KDL_RATIOS(2, 1.5). */
 typedef struct kdl_ratios {
     double values[3];

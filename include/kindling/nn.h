@@ -17,7 +17,10 @@
 #include "kindling/nn_container.h"
 #include "kindling/nn_conv.h"
 #include "kindling/nn_linear.h"
+#include "kindling/nn_loss.h"
 #include "kindling/nn_norm.h"
+#include "kindling/nn_pool.h"
 #include "kindling/nn_recurrent.h"
+#include "kindling/nn_shape.h"
 
 #endif

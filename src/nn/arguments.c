@@ -36,7 +36,7 @@ kdl_tensor *kdl__take(kdl_tensor **field)
 
 void kdl__expand(kdl_shape *shape, int count)
 {
-    bool is_int = shape->ndim == 0 && shape->sizes[0] > KDL_PADDING_VALID;
+    bool is_int = shape->ndim == 0 && shape->sizes[0] > KDL_EMPTY_TUPLE;
     for (int i = 0; is_int && i < count; i++)
         shape->sizes[i] = shape->sizes[0];
     if (is_int)
@@ -52,7 +52,7 @@ bool kdl__size_product(const kdl_module *module, int64_t a, int64_t b, int64_t *
     return false;
 }
 
-static void expand_ratios(kdl_ratios *ratios, int count)
+void kdl__expand_ratios(kdl_ratios *ratios, int count)
 {
     bool is_number =
         ratios->count == 0 && (!isnan(ratios->values[0]) || kdl_is_int(ratios->values[0]));
@@ -115,7 +115,7 @@ kdl_module *kdl__nn_finish(kdl_module *module)
         if (argument->kind == KDL__KIND_SHAPE)
             kdl__expand(kdl__argument_at(module, argument), arguments->expand);
         if (argument->kind == KDL__KIND_RATIOS)
-            expand_ratios(kdl__argument_at(module, argument), arguments->expand);
+            kdl__expand_ratios(kdl__argument_at(module, argument), arguments->expand);
     }
     if (arguments->build && !kdl__failed(module->ctx))
         arguments->build(module);

@@ -33,16 +33,16 @@ typedef struct kdl__argument {
 /* An argument whose kind is told by its member's type. */
 #define KDL__ARGUMENT(type, member) KDL__NAMED_ARGUMENT(type, #member, member, false)
 #define KDL__OPTIONAL_ARGUMENT(type, member) KDL__NAMED_ARGUMENT(type, #member, member, true)
-#define KDL__NAMED_ARGUMENT(type, title, member, optional)                                           \
-    {                                                                                                \
-        title,                                                                                     \
-        _Generic(&((type *)0)->member, bool *: KDL__KIND_BOOL, int8_t *: KDL__KIND_OPTIONAL_BOOL,  \
-                 int64_t *: KDL__KIND_INT, double *: KDL__KIND_NUMBER,                             \
-                 const char **: KDL__KIND_STRING, kdl_shape *: KDL__KIND_SHAPE,                    \
-                 kdl_ratios *: KDL__KIND_RATIOS, kdl_dtype *: KDL__KIND_DTYPE,                     \
-                 kdl_tensor **: KDL__KIND_TENSOR, kdl_module **: KDL__KIND_MODULE),                \
-            optional, offsetof(type, member) \
+#define KDL__NAMED_ARGUMENT(type, title, member, optional)                                         \
+    {                                                                                              \
+        title, KDL__KIND_OF(&((type *)0)->member), optional, offsetof(type, member)                \
     }
+#define KDL__KIND_OF(pointer)                                                                      \
+    _Generic((pointer), bool *: KDL__KIND_BOOL, int8_t *: KDL__KIND_OPTIONAL_BOOL,                 \
+             int64_t *: KDL__KIND_INT, double *: KDL__KIND_NUMBER,                                 \
+             const char **: KDL__KIND_STRING, kdl_shape *: KDL__KIND_SHAPE,                        \
+             kdl_ratios *: KDL__KIND_RATIOS, kdl_dtype *: KDL__KIND_DTYPE,                         \
+             kdl_tensor **: KDL__KIND_TENSOR, kdl_module **: KDL__KIND_MODULE)
 /* An int or a tuple (a number or a tuple of them), of the member with the plural name. */
 #define KDL__PLURAL(type, single, plural) KDL__NAMED_ARGUMENT(type, #single, plural, false)
 #define KDL__OPTIONAL_PLURAL(type, single, plural) KDL__NAMED_ARGUMENT(type, #single, plural, true)
@@ -133,6 +133,8 @@ void kdl__initialize_tensor(kdl_tensor *tensor, kdl_shape shape);
 
 /* An int made a tuple of `count`; None and tuples stay. */
 void kdl__expand(kdl_shape *shape, int count);
+/* A number made a tuple of `count`; likewise. */
+void kdl__expand_ratios(kdl_ratios *ratios, int count);
 
 /* extra_repr() by a table; from kdl__text_take(). */
 char *kdl__arguments_repr(const kdl_module *module, const kdl__arguments *arguments);
@@ -143,7 +145,7 @@ void kdl__text_argument(kdl__text *text, const kdl_module *module, const kdl__ar
 const kdl__argument *kdl__find_argument(const kdl__arguments *arguments, const char *name,
                                         size_t length);
 
-/* Records an error whose place is the module's class; the message is written as a `repr` is. */
+/* Records an error whose place is the module's class; {name} and {name!r} stand for arguments. */
 kdl_status kdl__fail_in(const kdl_module *module, kdl_status status, const char *message);
 /* Warns; likewise. */
 void kdl__warn_in(const kdl_module *module, const char *message);

@@ -39,6 +39,8 @@ static void add_shape(kdl__text *text, const kdl_shape *shape, bool repr)
         add_string(text, "same", repr);
     else if (shape->sizes[0] == KDL_PADDING_VALID)
         add_string(text, "valid", repr);
+    else if (shape->sizes[0] == KDL_EMPTY_TUPLE)
+        kdl__text_puts(text, "()");
     else
         add_int(text, shape->sizes[0]);
 }
@@ -207,11 +209,11 @@ static void add_part(kdl__text *text, const kdl_module *module, const kdl__argum
     }
 }
 
-static char *render(const kdl_module *module, const kdl__arguments *arguments, const char *template)
+char *kdl__arguments_repr(const kdl_module *module, const kdl__arguments *arguments)
 {
     kdl__text text;
     kdl__text_init(&text, module->ctx);
-    for (const char *from = template; *from;) {
+    for (const char *from = arguments->repr ? arguments->repr : ""; *from;) {
         const char *end = from + strcspn(from, "[");
         add_part(&text, module, arguments, from, end);
         from = end;
@@ -228,14 +230,19 @@ static char *render(const kdl_module *module, const kdl__arguments *arguments, c
     return kdl__text_take(&text);
 }
 
-char *kdl__arguments_repr(const kdl_module *module, const kdl__arguments *arguments)
+/* A message, in which brackets stand for themselves. */
+static char *render_message(const kdl_module *module, const char *message)
 {
-    return render(module, arguments, arguments->repr ? arguments->repr : "");
+    kdl__text text;
+    kdl__text_init(&text, module->ctx);
+    add_part(&text, module, kdl__class_arguments(module->class), message,
+             message + strlen(message));
+    return kdl__text_take(&text);
 }
 
 kdl_status kdl__fail_in(const kdl_module *module, kdl_status status, const char *message)
 {
-    char *text = render(module, kdl__class_arguments(module->class), message);
+    char *text = render_message(module, message);
     if (text)
         kdl__fail_at(module->ctx, module->class->name, status, "%s", text);
     kdl_free(module->ctx, text);
@@ -244,7 +251,7 @@ kdl_status kdl__fail_in(const kdl_module *module, kdl_status status, const char 
 
 void kdl__warn_in(const kdl_module *module, const char *message)
 {
-    char *text = render(module, kdl__class_arguments(module->class), message);
+    char *text = render_message(module, message);
     if (text)
         kdl__warn(module->ctx, "%s", text);
     kdl_free(module->ctx, text);

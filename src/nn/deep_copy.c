@@ -87,10 +87,15 @@ static kdl_tensor *copy_tensor(copying *state, kdl_tensor *tensor)
     kdl_tensor *copy = tensor ? find_copy(state, tensor) : NULL;
     if (!tensor || copy)
         return kdl_tensor_retain(copy);
-    if (tensor->is_parameter)
+    if (tensor->is_uninitialized) {
+        copy = kdl__uninitialized_new(state->ctx, kdl_tensor_dtype(tensor), tensor->is_parameter);
+        if (copy)
+            copy->requires_grad = tensor->requires_grad;
+    } else if (tensor->is_parameter) {
         copy = kdl_parameter_new(clone_preserving(tensor), .requires_grad = tensor->requires_grad);
-    else
+    } else {
         copy = copy_with_storage(state, tensor);
+    }
     if (tensor->owners > 1)
         remember(state, tensor, copy);
     return copy;

@@ -171,7 +171,7 @@ static bool store_shape(const kdl__argument *argument, const value *from, kdl_sh
         const char *name;
         int64_t value;
     } paddings[] = { { "same", KDL_PADDING_SAME }, { "valid", KDL_PADDING_VALID } };
-    *out = kdl__int_shape(0);
+    *out = kdl__int_shape(from->count > 0 ? 0 : KDL_EMPTY_TUPLE);
     for (int i = 0; i < from->count; i++) {
         const scalar *item = &from->items[i];
         if (item->kind != INT && !(item->kind == NONE && argument->optional))

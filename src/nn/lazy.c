@@ -8,8 +8,7 @@
 #include "kindling/ops.h"
 #include "nn/arguments.h"
 
-/* A tensor without elements that has room for the sizes it will get. */
-static kdl_tensor *uninitialized_new(kdl_context *ctx, kdl_dtype dtype, bool parameter)
+kdl_tensor *kdl__uninitialized_new(kdl_context *ctx, kdl_dtype dtype, bool parameter)
 {
     const int64_t sizes[KDL_MAX_DIMS] = { 0 };
     kdl_tensor *empty = kdl_empty(ctx, KDL_SHAPE(0), .dtype = dtype, .requires_grad = parameter);
@@ -30,7 +29,7 @@ void kdl__add_uninitialized_parameter(kdl_module *module, const char *name, kdl_
     if (kdl__module_refuses(module))
         return;
     kdl_register_parameter(module, name,
-                           present ? uninitialized_new(module->ctx, dtype, true) : NULL);
+                           present ? kdl__uninitialized_new(module->ctx, dtype, true) : NULL);
 }
 
 void kdl__add_uninitialized_buffer(kdl_module *module, const char *name, kdl_dtype dtype,
@@ -39,7 +38,7 @@ void kdl__add_uninitialized_buffer(kdl_module *module, const char *name, kdl_dty
     if (kdl__module_refuses(module))
         return;
     kdl_register_buffer(module, name,
-                        present ? uninitialized_new(module->ctx, dtype, false) : NULL);
+                        present ? kdl__uninitialized_new(module->ctx, dtype, false) : NULL);
 }
 
 void kdl__initialize_tensor(kdl_tensor *tensor, kdl_shape shape)

@@ -77,6 +77,12 @@ const char *kdl__bool_name(bool value);
  */
 kdl_status kdl__reset_by_fan_in(kdl_module *module);
 
+/*
+ * An UninitializedParameter or UninitializedBuffer: without elements, with room for the sizes that
+ * it will get.
+ */
+kdl_tensor *kdl__uninitialized_new(kdl_context *ctx, kdl_dtype dtype, bool parameter);
+
 /* reset_parameters() of the norms: the weight 1, the bias 0. */
 kdl_status kdl__reset_affine(kdl_module *module);
 /* Registers the weight and bias of a norm, or None. */

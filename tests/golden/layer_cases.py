@@ -102,3 +102,89 @@ INPUTS = {"LazyLinear": (3, 7)}
 for n in (1, 2, 3):
     INPUTS[f"LazyConv{n}d"] = INPUTS[f"LazyConvTranspose{n}d"] = (2, 4) + (9,) * n
     INPUTS[f"LazyBatchNorm{n}d"] = INPUTS[f"LazyInstanceNorm{n}d"] = (2, 5) + (3,) * n
+
+CALLS |= {
+    "FractionalMaxPool2d": ["3, 5", "3, output_ratio=0.5", "(2, 3), output_size=(4, 5)",
+                            "2, output_ratio=(0.5, 0.25)", "3, 4, None, True",
+                            "kernel_size=1, output_size=1, return_indices=True"],
+    "FractionalMaxPool3d": ["3, 5", "3, output_ratio=0.5", "(2, 3, 1), output_size=(4, 5, 6)",
+                            "2, output_ratio=(0.5, 0.25, 0.1)", "3, 4, None, True",
+                            "kernel_size=1, output_size=1, return_indices=True"],
+    "Flatten": ["", "0", "1, 2", "start_dim=-2", "end_dim=3", "start_dim=0, end_dim=-1"],
+    "Unflatten": ["1, (2, 5)", "0, (3,)", "-1, (2, -1, 3)", "dim=2, unflattened_size=(1, 1)", "1, ()",
+                  "3, unflattened_size=(7, 2)"],
+    "Fold": ["4, 2", "(4, 5), (2, 2)", "4, 2, 1, 1, 2", "output_size=7, kernel_size=3, stride=(2, 1)",
+             "(4, 5), 3, padding=(1, 0)", "3, 1, dilation=2"],
+    "Unfold": ["2", "(2, 3)", "2, 1, 1, 2", "kernel_size=3, stride=(2, 1)", "3, padding=(1, 0)",
+               "1, dilation=2"],
+    "ChannelShuffle": ["2", "groups=3", "1", "groups=1", "16", "0"],
+    "PixelShuffle": ["2", "upscale_factor=3", "1", "16", "upscale_factor=1", "4"],
+    "PixelUnshuffle": ["2", "downscale_factor=3", "1", "16", "downscale_factor=1", "4"],
+    "Upsample": ["", "2", "(4, 5)", "scale_factor=2", "scale_factor=(2, 1.5), mode='bilinear'",
+                 "None, 0.5, 'linear', True, False", "scale_factor=0, mode='area'",
+                 "size=7, mode='bicubic', align_corners=None, recompute_scale_factor=True"],
+    "CosineSimilarity": ["", "0", "dim=-1", "1, 1e-6", "eps=1", "dim=2, eps=0.1"],
+    "PairwiseDistance": ["", "1", "p=2", "1.5, 1e-3, True", "keepdim=True", "eps=0"],
+    "NLLLoss": ["", "None", "ignore_index=0", "None, None, -1, None, 'sum'", "reduction='none'",
+                "weight=None, size_average=False"],
+    "CrossEntropyLoss": ["", "ignore_index=3", "label_smoothing=0.1", "reduction='sum'",
+                         "None, True, -100, False, 'mean', 1", "reduce=True, size_average=False"],
+    "LinearCrossEntropyLoss": ["7, 5", "3, 4, bias=True", "2, 3, out_features=(4,)",
+                               "16, 1, out_features=(2, 3), reduction='sum'",
+                               "in_features=5, num_classes=3, label_smoothing=0.5, ignore_index=1",
+                               "4, 4, out_features=(), weight=None, options=None",
+                               "9, 2, label_smoothing=1, bias=True"],
+    "BCEWithLogitsLoss": ["", "None", "reduction='sum'", "None, False", "reduce=False",
+                          "weight=None, pos_weight=None"],
+    "PoissonNLLLoss": ["", "False", "True, True", "eps=1e-3", "reduction='none'",
+                       "False, True, True, 1, True, 'sum'"],
+    "GaussianNLLLoss": ["", "full=True", "eps=1e-3", "reduction='none'", "eps=1, reduction='sum'",
+                        "full=False, eps=0.5"],
+    "KLDivLoss": ["", "reduction='batchmean'", "log_target=True", "None, None, 'sum', True", "False",
+                  "reduce=False"],
+    "CTCLoss": ["", "1", "0, 'sum'", "zero_infinity=True", "blank=3, reduction='none'",
+                "2, 'mean', True"],
+    "SmoothL1Loss": ["", "beta=0.5", "reduction='sum'", "None, None, 'none', 2", "True, True",
+                     "reduce=False, beta=0"],
+    "HuberLoss": ["", "'sum'", "delta=2", "'none', 0.5", "reduction='mean', delta=1", "delta=1.5"],
+    "MultiMarginLoss": ["", "2", "1, 0.5", "p=2, margin=2, weight=None", "reduction='sum'",
+                        "1, 1.0, None, False"],
+    "TripletMarginLoss": ["", "0.5", "1, 3, 1e-3, True", "swap=True", "p=1", "margin=2, reduction='sum'"],
+    "TripletMarginWithDistanceLoss": [
+        "", "margin=2", "distance_function=nn.CosineSimilarity(dim=0)", "swap=True",
+        "reduction='sum', margin=0.5",
+        "distance_function=nn.TripletMarginWithDistanceLoss(swap=True), swap=False"],
+}
+REDUCTIONS = ["", "reduction='sum'", "reduction='none'", "size_average=False", "reduce=False",
+              "size_average=True, reduce=None"]
+MARGINS = ["", "0.5", "margin=2", "1, True, None, 'sum'", "reduction='none'", "margin=-1, reduce=False"]
+for name in ("L1Loss", "MSELoss", "MultiLabelMarginLoss", "SoftMarginLoss"):
+    CALLS[name] = REDUCTIONS
+for name in ("BCELoss", "MultiLabelSoftMarginLoss"):
+    CALLS[name] = ["None"] + REDUCTIONS
+for name in ("HingeEmbeddingLoss", "CosineEmbeddingLoss", "MarginRankingLoss"):
+    CALLS[name] = MARGINS
+for name in ("UpsamplingNearest2d", "UpsamplingBilinear2d"):
+    CALLS[name] = ["", "2", "(4, 5)", "scale_factor=2", "scale_factor=(2, 1.5)", "None, 0.5"]
+for n in (1, 2, 3):
+    T = tuple_of(n)
+    pool = ["3", "3, 2", "kernel_size=2, padding=1", "{T}, {T}, {T}", "2, stride=None", "4, 1, 2, True",
+            "{T}, ceil_mode=True"]
+    pool = [args.replace("{T}", T) for args in pool]
+    CALLS[f"MaxPool{n}d"] = [args.replace(", True", ", 1, True") for args in pool] + [
+        "2, 1, 0, 2, True, True", "3, dilation=2", f"2, dilation={T}, return_indices=True"]
+    CALLS[f"AvgPool{n}d"] = pool + ["2, count_include_pad=False", "2, 2, 0, False, True"] + (
+        ["2, divisor_override=3"] if n > 1 else [])
+    CALLS[f"MaxUnpool{n}d"] = pool[:5] + [f"2, {T}", "3, 1, 1"]
+    CALLS[f"LPPool{n}d"] = ["2, 3", "1.5, 2, 2", f"2.0, {T}, stride={T}", "3, 2, None, True",
+                            "norm_type=1, kernel_size=3", "2, 3, ceil_mode=True"]
+    # None in a tuple is an input's own size.
+    sizes = ["5", T, "None", "output_size=1", "(" + "None, " * (n - 1) + "7,)", "output_size=None"]
+    CALLS[f"AdaptiveAvgPool{n}d"] = sizes
+    CALLS[f"AdaptiveMaxPool{n}d"] = sizes + ["3, True", f"{T}, return_indices=False"]
+    widths = "(" + ", ".join(str(i % 4) for i in range(2 * n)) + ")"
+    pads = ["1", "2", widths, "padding=0", f"padding={widths}", "-1"]
+    for kind in ("CircularPad", "ReflectionPad", "ReplicationPad", "ZeroPad"):
+        CALLS[f"{kind}{n}d"] = pads
+    CALLS[f"ConstantPad{n}d"] = [f"{args}, {value}" for args, value in zip(
+        pads, ("0", "3.5", "-1", "value=0.0", "value=1", "1e-05"))]

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers by their constructors' calls: digests of the values, generator states, printed texts."""
+import inspect
 import warnings
 
 import torch
 from torch import nn  # noqa: F401: calls name it
 
 from golden import DTYPES, HEADER, digest, raw
+from layer_cases import CALLS as CASES_OF, INPUTS
 
 SEEDS = (0, 2**32 - 1)
 CASES = (("f32", "float32"), ("f64", "float64"), ("bf16", "bfloat16"))
 
 # "{}" stands for the argument dtype.
-CALLS = (
+RECURRENT = (
     "RNN(4, 9, 2, 'relu', False, True, 0.5, True{})",
     "RNN(3, 5{})",
     "LSTM(8, 6, 3, False, True, 0.1, True, 5{})",
@@ -30,24 +32,50 @@ CALLS = (
 )
 
 
+def takes_dtype(name):
+    return "dtype" in inspect.signature(getattr(nn, name)).parameters
+
+
+def some_calls():
+    """Two of each class's cases, and those above."""
+    for name, cases in CASES_OF.items():
+        mark = "{}" if takes_dtype(name) else ""
+        for arguments in [case for case in cases if case or not mark][:4:2]:
+            yield f"{name}({arguments}{mark})"
+    yield from RECURRENT
+
+
 def make(call, dtype):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return eval("nn." + call.replace("{}", dtype))  # pylint: disable=eval-used
+        module = eval("nn." + call.replace("{}", dtype))  # pylint: disable=eval-used
+        shape = INPUTS.get(type(module).__name__)
+        if shape:
+            module._infer_parameters(module, (torch.zeros(shape),))  # as its first forward does
+        return module
+
+
+def values(call, name, dtype, seed):
+    torch.manual_seed(seed)
+    module = make(call, f", dtype=torch.{dtype}")
+    assert all(p.dtype == DTYPES[name] for p in module.parameters())
+    state = torch.get_rng_state().numpy().tobytes()
+    data = b"".join(raw(v) for v in module.state_dict().values())
+    return f"values {name} {seed} {digest(data)} {digest(state)}\n"
 
 
 def files():
     lines = [HEADER, "# call CALL, then the lines of print(module), then for each dtype and seed\n"
              "# values DTYPE SEED DIGEST STATE: of the state_dict's values one after the other, of\n"
-             "# the generator afterwards\n"]
-    for call in CALLS:
+             "# the generator afterwards. Before a Lazy module's call: input SIZES, of what\n"
+             "# initialises it.\n"]
+    for call in some_calls():
+        shape = INPUTS.get(call.partition("(")[0])
+        if shape:
+            lines.append(f"input {' '.join(map(str, shape))}\n")
         lines += [f"call {call}\n", *(f"|{line}\n" for line in str(make(call, "")).split("\n"))]
-        for name, dtype in CASES:
-            for seed in SEEDS:
-                torch.manual_seed(seed)
-                module = make(call, f", dtype=torch.{dtype}")
-                assert all(p.dtype == DTYPES[name] for p in module.parameters())
-                values = b"".join(raw(v) for v in module.state_dict().values())
-                state = torch.get_rng_state().numpy().tobytes()
-                lines.append(f"values {name} {seed} {digest(values)} {digest(state)}\n")
+        if "{}" in call:
+            lines += [values(call, *case, seed) for case in CASES for seed in SEEDS]
+        else:
+            lines.append(values(call, *CASES[0], SEEDS[0]))
     return {"calls.txt": "".join(lines)}

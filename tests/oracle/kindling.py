@@ -280,7 +280,7 @@ FUNCTIONS = {
     "kdl_nn_from_text": (NewModule, POINTER, TEXT),
     "kdl_nn_class": (POINTER, TEXT),
     "kdl_initialize_parameters": (Status, POINTER, Shape),
-    "kdl_nn_class_at": (ctypes.POINTER(TEXT), SIZE),
+    "kdl_nn_class_at": (POINTER, SIZE),
     "kdl_module_to_string": (OwnedText, POINTER),
     "kdl_module_numel": (LONG, POINTER),
     "kdl_named_parameters_with": (Iterator, POINTER, ITERATION),

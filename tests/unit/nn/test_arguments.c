@@ -106,13 +106,32 @@ static void test_inherited(void **state)
     kdl_module_release(module);
 }
 
+/* Every name in braces is an argument's, and brackets are closed. */
+static void check_template(const kdl__arguments *arguments)
+{
+    const char *at = arguments->repr ? arguments->repr : "";
+    while ((at = strpbrk(at, "[{"))) {
+        if (*at == '[') {
+            assert_true(strchr(at, ']') && strcspn(at + 1, "[") > strcspn(at + 1, "]"));
+        } else {
+            size_t length = strcspn(at + 1, "?!}");
+            assert_non_null(kdl__find_argument(arguments, at + 1, length));
+            assert_true(strchr(at, '}'));
+        }
+        at++;
+    }
+}
+
 static void test_classes(void **state)
 {
     (void)state;
     size_t count = 0;
     for (const kdl_module_class *class; (class = kdl_nn_class_at(count)); count++) {
         assert_ptr_equal(kdl_nn_class(class->name), class);
-        assert_true(class == KDL_CLASS_MODULE || kdl__class_arguments(class));
+        const kdl__arguments *arguments = kdl__class_arguments(class);
+        assert_true(arguments || class == KDL_CLASS_MODULE);
+        if (arguments)
+            check_template(arguments);
     }
     assert_null(kdl_nn_class_at(count + 1));
     assert_null(kdl_nn_class("Sequentia"));

@@ -23,6 +23,15 @@ static void set_dtype(char *out, const char *call, kdl_dtype dtype)
     strcat(out, call);
 }
 
+/* "2 4 9" as sizes. */
+static kdl_shape read_shape(const char *text)
+{
+    kdl_shape shape = KDL_SCALAR_SHAPE;
+    for (char *end; *text && shape.ndim < KDL_MAX_DIMS; text = end)
+        shape.sizes[shape.ndim++] = strtoll(text, &end, 10);
+    return shape;
+}
+
 /* Of the state_dict's values, one tensor after the other. */
 static uint64_t digest_values(kdl_module *module)
 {
@@ -39,7 +48,8 @@ static uint64_t digest_values(kdl_module *module)
     return digest;
 }
 
-static void check_call(kdl_context *ctx, const char *call, const char *line, const char *text)
+static void check_call(kdl_context *ctx, const char *call, kdl_shape input, const char *line,
+                       const char *text)
 {
     char dtype_name[8], with_dtype[2 * MAX_CALL];
     uint64_t seed, values, state;
@@ -52,6 +62,8 @@ static void check_call(kdl_context *ctx, const char *call, const char *line, con
     set_dtype(with_dtype, call, dtype);
     kdl_manual_seed(ctx, seed);
     kdl_module *module = kdl_nn_from_text(ctx, with_dtype);
+    if (input.ndim > 0)
+        kdl_initialize_parameters(module, input);
     assert_string_equal(kdl_error_message(ctx), "");
     kdl_generator_get_state(kdl_default_generator(ctx), bytes);
     char *printed = kdl_module_to_string(module);
@@ -70,22 +82,27 @@ static void check_all(bool deferred)
     char line[MAX_CALL], call[MAX_CALL] = "";
     char *text = malloc(MAX_TEXT);
     int count = 0;
+    kdl_shape input = KDL_SCALAR_SHAPE, next_input = input;
     FILE *file = golden_open("calls.txt");
     while (golden_line(file, line, sizeof line)) {
-        if (strncmp(line, "call ", 5) == 0) {
+        if (strncmp(line, "input ", 6) == 0) {
+            next_input = read_shape(line + 6);
+        } else if (strncmp(line, "call ", 5) == 0) {
             strcpy(call, line + 5);
             text[0] = '\0';
+            input = next_input;
+            next_input = KDL_SCALAR_SHAPE;
         } else if (line[0] == '|') {
             assert_true(strlen(text) + strlen(line) + 1 < MAX_TEXT);
             strcat(strcat(text, *text ? "\n" : ""), line + 1);
         } else {
-            check_call(ctx, call, line, text);
+            check_call(ctx, call, input, line, text);
             count++;
         }
     }
     fclose(file);
     free(text);
-    assert_true(count > 80);
+    assert_true(count > 600);
     kdl_context_release(ctx);
 }
 

@@ -53,6 +53,45 @@ static const struct {
       "padding_idx must be within num_embeddings" },
     { "EmbeddingBag(5, 3, padding_idx=-6)", KDL_ERROR_VALUE,
       "padding_idx must be within num_embeddings" },
+    { "FractionalMaxPool2d(3)", KDL_ERROR_VALUE,
+      "FractionalMaxPool2d requires specifying either an output size, or a pooling ratio" },
+    { "FractionalMaxPool3d(3)", KDL_ERROR_VALUE,
+      "FractionalMaxPool3d requires specifying either an output size, or a pooling ratio" },
+    { "FractionalMaxPool2d(3, 4, 0.5)", KDL_ERROR_VALUE,
+      "only one of output_size and output_ratio may be specified" },
+    { "FractionalMaxPool2d(3, output_ratio=1)", KDL_ERROR_VALUE,
+      "output_ratio must be between 0 and 1 (got 1)" },
+    { "FractionalMaxPool3d(3, output_ratio=(0.5, 0.0, 0.5))", KDL_ERROR_VALUE,
+      "output_ratio must be between 0 and 1 (got (0.5, 0.0, 0.5))" },
+    { "FractionalMaxPool3d((3, 0, 1), 4)", KDL_ERROR_VALUE,
+      "kernel_size must be greater than 0, but got (3, 0, 1)" },
+    { "FractionalMaxPool3d(0, 4)", KDL_ERROR_VALUE,
+      "kernel_size must be greater than 0, but got 0" },
+    { "Unflatten(1, 3)", KDL_ERROR_TYPE,
+      "unflattened_size must be a tuple of ints, but found type int" },
+    { "MultiMarginLoss(3)", KDL_ERROR_VALUE, "only p == 1 and p == 2 supported" },
+    { "TripletMarginLoss(0)", KDL_ERROR_VALUE,
+      "TripletMarginLoss: expected margin to be greater than 0, got 0 instead" },
+    { "TripletMarginWithDistanceLoss(margin=-1.5)", KDL_ERROR_VALUE,
+      "TripletMarginWithDistanceLoss: expected margin to be greater than 0, got -1.5 instead" },
+    { "TripletMarginWithDistanceLoss(distance_function=ReLU(), margin=0)", KDL_ERROR_VALUE,
+      "TripletMarginWithDistanceLoss: expected margin to be greater than 0, got 0 instead" },
+    { "TripletMarginWithDistanceLoss(0)", KDL_ERROR_TYPE,
+      "TripletMarginWithDistanceLoss.__init__() takes 1 positional arguments but more were given" },
+    { "LinearCrossEntropyLoss(3, 4, label_smoothing=1.5)", KDL_ERROR_RUNTIME,
+      "expected label_smoothing to be in range [0, 1], got 1.5" },
+    { "LinearCrossEntropyLoss(3, 4, out_features=2)", KDL_ERROR_TYPE,
+      "'int' object is not iterable" },
+    { "LinearCrossEntropyLoss(3, 4611686018427387904, out_features=(2,))", KDL_ERROR_RUNTIME,
+      "numel: integer multiplication overflow" },
+    { "BCELoss(weight=3)", KDL_ERROR_TYPE, "BCELoss's argument 'weight' cannot be 3" },
+    { "MSELoss(reduction=None)", KDL_ERROR_TYPE, "MSELoss's argument 'reduction' cannot be None" },
+    { "AvgPool1d(3, divisor_override=2)", KDL_ERROR_TYPE,
+      "AvgPool1d.__init__() got an unexpected keyword argument 'divisor_override'" },
+    { "ZeroPad2d(1, 2)", KDL_ERROR_TYPE,
+      "ZeroPad2d.__init__() takes 2 positional arguments but more were given" },
+    { "UpsamplingNearest2d(mode='nearest')", KDL_ERROR_TYPE,
+      "UpsamplingNearest2d.__init__() got an unexpected keyword argument 'mode'" },
     { "BatchNorm2d(3, 1e-5, 0.1, True, True, None, None, True)", KDL_ERROR_TYPE,
       "BatchNorm2d.__init__() takes 8 positional arguments but more were given" },
     { "LazyBatchNorm2d(num_features=3)", KDL_ERROR_TYPE,
@@ -115,11 +154,85 @@ static void test_from_pretrained(void **state)
     kdl_tensor_release(values);
 }
 
+/* ---- losses ------------------------------------------------------------------------------ */
+
+static void test_weighted_losses(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *loss = kdl_nn_cross_entropy_loss(ctx, .weight = kdl_ones(ctx, KDL_SHAPE(3)));
+    assert_int_equal(kdl_tensor_size(kdl_buffer(loss, "weight"), 0), 3);
+    const kdl_cross_entropy_loss_options *options = kdl_module_fields(loss);
+    assert_null(options->weight); /* it is the buffer */
+    kdl_module *copy = kdl_module_deep_copy(loss);
+    assert_non_null(kdl_buffer(copy, "weight"));
+    kdl_module_release(copy);
+    kdl_module_release(loss);
+
+    loss = kdl_nn_bce_with_logits_loss(ctx, .weight = kdl_ones(ctx, KDL_SHAPE(1)),
+                                       .pos_weight = kdl_zeros(ctx, KDL_SHAPE(2, 2)));
+    kdl_iterator it = kdl_state_dict(loss);
+    assert_true(kdl_next(&it));
+    assert_string_equal(it.name, "weight");
+    assert_true(kdl_next(&it));
+    assert_string_equal(it.name, "pos_weight");
+    assert_false(kdl_next(&it));
+    kdl_module_release(loss);
+
+    assert_null(kdl_nn_multi_margin_loss(ctx, .weight = kdl_ones(ctx, KDL_SHAPE(3, 1))));
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "MultiMarginLoss: expected weight to be None or 1D tensor, got 2D instead");
+    assert_null(
+        kdl_nn_linear_cross_entropy_loss(ctx, 2, 5, .weight = kdl_ones(ctx, KDL_SHAPE(3, 1))));
+    assert_error(ctx, KDL_ERROR_RUNTIME, "expected weight shape to be (5,), got (3, 1)");
+
+    kdl_tensor *samples = kdl_ones(ctx, KDL_SHAPE(1, 1, 2));
+    kdl_module *pool = kdl_nn_fractional_max_pool2d(ctx, 2, .output_size = 3,
+                                                    .random_samples = kdl_tensor_retain(samples));
+    assert_ptr_equal(kdl_buffer(pool, "_random_samples"), samples);
+    kdl_module_release(pool);
+    assert_null(kdl_nn_fractional_max_pool2d(ctx, 2, .random_samples = samples));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_VALUE);
+    kdl_error_clear(ctx);
+}
+
+static void keep_warning(void *user_data, const char *message)
+{
+    snprintf(user_data, 200, "%s", message);
+}
+
+static void test_deprecated(void **state)
+{
+    static const struct {
+        const char *call, *reduction;
+    } cases[] = { { "L1Loss(True)", "mean" },       { "L1Loss(False)", "sum" },
+                  { "L1Loss(None, True)", "mean" }, { "L1Loss(True, False)", "none" },
+                  { "L1Loss(False, True)", "sum" }, { "L1Loss(False, False, 'mean')", "none" } };
+    kdl_context *ctx = *state;
+    char warning[200] = "", expected[200];
+    kdl_set_warning_callback(ctx, keep_warning, warning);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        kdl_module *loss = kdl_nn_from_text(ctx, cases[i].call);
+        const kdl_loss_options *options = kdl_module_fields(loss);
+        assert_string_equal(options->reduction, cases[i].reduction);
+        snprintf(expected, sizeof expected,
+                 "size_average and reduce args will be deprecated, please use reduction='%s' "
+                 "instead.",
+                 cases[i].reduction);
+        assert_string_equal(warning, expected);
+        kdl_module_release(loss);
+    }
+    kdl_module_release(kdl_nn_hardtanh(ctx, .max_value = 3));
+    assert_string_equal(warning,
+                        "keyword argument `max_value` is deprecated and renamed to `max_val`");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_from_pretrained, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_weighted_losses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deprecated, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

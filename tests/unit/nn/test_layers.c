@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every layer against torch.nn: its text, its values, and the generator's state afterwards. */
+/* Containers against torch.nn; what is common to the layers' constructors. */
 #include <inttypes.h>
 
 #include "kindling/kindling.h"
@@ -7,55 +7,23 @@
 #include "support/golden.h"
 #include "support/unit.h"
 
-/* ---- the layers, by their names in tests/golden/make_nn.py -------------------------------- */
+/* ---- the containers, by their names in tests/golden/make_nn.py -------------------------------- */
 
-#define LAYER(name, ...)                                                                           \
+#define CONTAINER(name, ...)                                                                       \
     static kdl_module *name(kdl_context *ctx, kdl_dtype dtype)                                     \
     {                                                                                              \
         (void)dtype;                                                                               \
         return __VA_ARGS__;                                                                        \
     }
 
-LAYER(linear, kdl_nn_linear(ctx, 7, 5, .dtype = dtype))
-LAYER(linear_wide, kdl_nn_linear(ctx, 300, 3, .dtype = dtype))
-LAYER(linear_no_bias, kdl_nn_linear(ctx, 4, 4, .bias = false, .dtype = dtype))
-LAYER(linear_no_inputs, kdl_nn_linear(ctx, 0, 3, .dtype = dtype))
-LAYER(embedding, kdl_nn_embedding(ctx, 10, 3, .dtype = dtype))
-LAYER(embedding_padding, kdl_nn_embedding(ctx, 5, 2, .padding_idx = 0, .dtype = dtype))
-LAYER(embedding_all, kdl_nn_embedding(ctx, 9, 4, .padding_idx = -2, .max_norm = 1.5, .norm_type = 3,
-                                      .scale_grad_by_freq = true, .sparse = true, .dtype = dtype))
-LAYER(layer_norm, kdl_nn_layer_norm(ctx, KDL_SHAPE(6), .dtype = dtype))
-LAYER(layer_norm_no_bias,
-      kdl_nn_layer_norm(ctx, KDL_SHAPE(2, 3), .eps = 1e-12, .bias = false, .dtype = dtype))
-LAYER(layer_norm_plain,
-      kdl_nn_layer_norm(ctx, KDL_SHAPE(1, 2, 3), .elementwise_affine = false, .dtype = dtype))
-LAYER(rms_norm, kdl_nn_rms_norm(ctx, KDL_SHAPE(4), .dtype = dtype))
-LAYER(rms_norm_eps, kdl_nn_rms_norm(ctx, KDL_SHAPE(3, 2), .eps = 0.1, .dtype = dtype))
-LAYER(rms_norm_plain, kdl_nn_rms_norm(ctx, KDL_SHAPE(5), .eps = 1e-6, .elementwise_affine = false))
-LAYER(prelu, kdl_nn_prelu(ctx, .num_parameters = 3, .init = 0.1, .dtype = dtype))
-LAYER(identity, kdl_nn_identity(ctx))
-LAYER(dropout, kdl_nn_dropout(ctx))
-LAYER(dropout_inplace, kdl_nn_dropout(ctx, .p = 0, .inplace = true))
-LAYER(relu, kdl_nn_relu(ctx))
-LAYER(relu_inplace, kdl_nn_relu(ctx, .inplace = true))
-LAYER(relu6, kdl_nn_relu6(ctx))
-LAYER(silu, kdl_nn_silu(ctx, .inplace = true))
-LAYER(mish, kdl_nn_mish(ctx))
-LAYER(hardswish, kdl_nn_hardswish(ctx, .inplace = true))
-LAYER(sigmoid, kdl_nn_sigmoid(ctx))
-LAYER(hyperbolic_tangent, kdl_nn_tanh(ctx))
-LAYER(gelu, kdl_nn_gelu(ctx))
-LAYER(gelu_tanh, kdl_nn_gelu(ctx, .approximate = "tanh"))
-LAYER(leaky_relu, kdl_nn_leaky_relu(ctx))
-LAYER(leaky_relu_all, kdl_nn_leaky_relu(ctx, .negative_slope = 1e-5, .inplace = true))
-LAYER(sequential,
-      kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 3, 4, .dtype = dtype), kdl_nn_sequential(ctx),
-                        kdl_nn_sequential(ctx, kdl_nn_relu(ctx), kdl_nn_tanh(ctx)),
-                        kdl_nn_embedding(ctx, 3, 2, .dtype = dtype)))
-LAYER(module_list,
-      kdl_nn_module_list(ctx, kdl_nn_linear(ctx, 2, 2, .dtype = dtype),
-                         kdl_nn_linear(ctx, 2, 2, .dtype = dtype), kdl_nn_relu(ctx),
-                         kdl_nn_linear(ctx, 2, 2, .dtype = dtype), kdl_nn_module_list(ctx)))
+CONTAINER(sequential,
+          kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 3, 4, .dtype = dtype), kdl_nn_sequential(ctx),
+                            kdl_nn_sequential(ctx, kdl_nn_relu(ctx), kdl_nn_tanh(ctx)),
+                            kdl_nn_embedding(ctx, 3, 2, .dtype = dtype)))
+CONTAINER(module_list,
+          kdl_nn_module_list(ctx, kdl_nn_linear(ctx, 2, 2, .dtype = dtype),
+                             kdl_nn_linear(ctx, 2, 2, .dtype = dtype), kdl_nn_relu(ctx),
+                             kdl_nn_linear(ctx, 2, 2, .dtype = dtype), kdl_nn_module_list(ctx)))
 
 static kdl_module *module_dict(kdl_context *ctx, kdl_dtype dtype)
 {
@@ -69,52 +37,23 @@ static kdl_module *module_dict(kdl_context *ctx, kdl_dtype dtype)
     {                                                                                              \
 #name, name                                                                                \
     }
-static const struct layer {
+static const struct container {
     const char *name;
     kdl_module *(*make)(kdl_context *ctx, kdl_dtype dtype);
-} layers[] = {
-    NAMED(linear),
-    NAMED(linear_wide),
-    NAMED(linear_no_bias),
-    NAMED(linear_no_inputs),
-    NAMED(embedding),
-    NAMED(embedding_padding),
-    NAMED(embedding_all),
-    NAMED(layer_norm),
-    NAMED(layer_norm_no_bias),
-    NAMED(layer_norm_plain),
-    NAMED(rms_norm),
-    NAMED(rms_norm_eps),
-    NAMED(rms_norm_plain),
-    NAMED(prelu),
-    NAMED(identity),
-    NAMED(dropout),
-    NAMED(dropout_inplace),
-    NAMED(relu),
-    NAMED(relu_inplace),
-    NAMED(relu6),
-    NAMED(silu),
-    NAMED(mish),
-    NAMED(hardswish),
-    NAMED(sigmoid),
-    { "tanh", hyperbolic_tangent },
-    NAMED(gelu),
-    NAMED(gelu_tanh),
-    NAMED(leaky_relu),
-    NAMED(leaky_relu_all),
+} containers[] = {
     NAMED(sequential),
     NAMED(module_list),
     NAMED(module_dict),
 };
-enum { LAYER_COUNT = sizeof layers / sizeof *layers };
+enum { CONTAINER_COUNT = sizeof containers / sizeof *containers };
 
-static const struct layer *find_layer(const char *name)
+static const struct container *find_container(const char *name)
 {
-    for (int i = 0; i < LAYER_COUNT; i++) {
-        if (strcmp(layers[i].name, name) == 0)
-            return &layers[i];
+    for (int i = 0; i < CONTAINER_COUNT; i++) {
+        if (strcmp(containers[i].name, name) == 0)
+            return &containers[i];
     }
-    fail_msg("there is no layer %s here", name);
+    fail_msg("there is no container %s here", name);
     return NULL;
 }
 
@@ -135,18 +74,18 @@ static uint64_t digest_values(kdl_module *module)
     return digest;
 }
 
-static void check_layer(kdl_context *ctx, const char *line, const char *text)
+static void check_container(kdl_context *ctx, const char *line, const char *text)
 {
     char name[64], dtype_name[8];
     uint64_t seed, values, state;
     kdl_dtype dtype;
     unsigned char bytes[KDL_GENERATOR_STATE_NBYTES];
-    assert_int_equal(sscanf(line, "layer %63s %7s %" SCNu64 " %" SCNx64 " %" SCNx64, name,
+    assert_int_equal(sscanf(line, "container %63s %7s %" SCNu64 " %" SCNx64 " %" SCNx64, name,
                             dtype_name, &seed, &values, &state),
                      5);
     assert_true(kdl_dtype_parse(dtype_name, &dtype));
     kdl_manual_seed(ctx, seed);
-    kdl_module *module = find_layer(name)->make(ctx, dtype);
+    kdl_module *module = find_container(name)->make(ctx, dtype);
     kdl_generator_get_state(kdl_default_generator(ctx), bytes);
     char *printed = kdl_module_to_string(module);
     assert_string_equal(printed, text);
@@ -175,22 +114,22 @@ static void check_all(bool deferred)
             strcat(strcat(text, *text ? "\n" : ""), line + 1);
         } else {
             in_text = false;
-            check_layer(ctx, line, text);
+            check_container(ctx, line, text);
             count++;
         }
     }
     fclose(file);
-    assert_int_equal(count, LAYER_COUNT * 4 * 3);
+    assert_int_equal(count, CONTAINER_COUNT * 4 * 3);
     kdl_context_release(ctx);
 }
 
-static void test_layers(void **state)
+static void test_containers(void **state)
 {
     (void)state;
     check_all(false);
 }
 
-static void test_recorded_layers(void **state)
+static void test_recorded_containers(void **state)
 {
     (void)state;
     check_all(true);
@@ -272,9 +211,9 @@ static void test_errors(void **state)
     kdl_context_release(ctx);
 }
 
-static kdl_status make_one(kdl_context *ctx, void *layer)
+static kdl_status make_one(kdl_context *ctx, void *container)
 {
-    kdl_module *module = ((const struct layer *)layer)->make(ctx, KDL_F32);
+    kdl_module *module = ((const struct container *)container)->make(ctx, KDL_F32);
     kdl_free(ctx, kdl_module_to_string(module));
     kdl_module_release(module);
     return kdl_error_status(ctx);
@@ -283,17 +222,15 @@ static kdl_status make_one(kdl_context *ctx, void *layer)
 static void test_allocation_failures(void **state)
 {
     (void)state;
-    for (int i = 0; i < LAYER_COUNT; i++)
-        check_allocation_failures(make_one, (void *)&layers[i]);
+    for (int i = 0; i < CONTAINER_COUNT; i++)
+        check_allocation_failures(make_one, (void *)&containers[i]);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_recorded_layers),
-        cmocka_unit_test(test_reset_parameters),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_containers),          cmocka_unit_test(test_recorded_containers),
+        cmocka_unit_test(test_reset_parameters),    cmocka_unit_test(test_errors),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
