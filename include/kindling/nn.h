@@ -22,5 +22,6 @@
 #include "kindling/nn_pool.h"
 #include "kindling/nn_recurrent.h"
 #include "kindling/nn_shape.h"
+#include "kindling/nn_transformer.h"
 
 #endif

@@ -43,6 +43,21 @@ void kdl__expand(kdl_shape *shape, int count)
         shape->ndim = count;
 }
 
+kdl_module *kdl__take_module(kdl_module **field)
+{
+    kdl_module *module = *field;
+    *field = NULL;
+    return module;
+}
+
+bool kdl__refuses_type(const kdl_module *module, const kdl_module_class *class, const char *place)
+{
+    if (!kdl__module_refuses(module) && !kdl_isinstance(module, class))
+        kdl__fail_at(module->ctx, place, KDL_ERROR_TYPE, "the module is no %s but a %s",
+                     class->name, module->class->name);
+    return kdl__module_refuses(module);
+}
+
 bool kdl__size_product(const kdl_module *module, int64_t a, int64_t b, int64_t *product)
 {
     if (!__builtin_mul_overflow(a, b, product))
@@ -101,6 +116,16 @@ kdl_module *kdl__nn_begin(kdl_context *ctx, const kdl_module_class *class)
     return module;
 }
 
+/* Whether a string or a module that must be there is not. */
+static bool is_missing(const kdl_module *module, const kdl__argument *argument)
+{
+    const void *at = kdl__argument_at(module, argument);
+    if (argument->optional)
+        return false;
+    return (argument->kind == KDL__KIND_STRING && !*(const char *const *)at) ||
+           (argument->kind == KDL__KIND_MODULE && !*(kdl_module *const *)at);
+}
+
 kdl_module *kdl__nn_finish(kdl_module *module)
 {
     const kdl__arguments *arguments = kdl__class_arguments(module->class);
@@ -109,7 +134,7 @@ kdl_module *kdl__nn_finish(kdl_module *module)
         const char **string = kdl__argument_at(module, argument);
         if (argument->kind == KDL__KIND_STRING && *string)
             *string = kdl__intern(module->ctx, *string, strlen(*string));
-        else if (argument->kind == KDL__KIND_STRING && !argument->optional)
+        if (is_missing(module, argument))
             kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_TYPE,
                          "the argument '%s' cannot be None", argument->name);
         if (argument->kind == KDL__KIND_SHAPE)

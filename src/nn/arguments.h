@@ -61,7 +61,11 @@ typedef struct kdl__argument {
  * that stands in its braces has the constructor's default; [one|other] is then `other`.
  */
 typedef struct kdl__arguments {
-    const kdl__argument *list; /* in the order of Python's constructor, but those hidden */
+    /*
+     * In the order of Python's constructor, but those hidden. Where Python takes a string or a
+     * module, a second one of that name, at the end, is for modules.
+     */
+    const kdl__argument *list;
     int count;
     int hidden;           /* so many are no arguments of this class but printed: the first */
     int required;         /* so many have no default: the first behind those */
@@ -120,8 +124,12 @@ static inline void *kdl__argument_at(const kdl_module *module, const kdl__argume
     return (unsigned char *)kdl_module_fields(module) + argument->offset;
 }
 
-/* Takes a tensor out of a module's fields, to register it. */
+/* Takes a tensor or a module out of a module's fields, to register it. */
 kdl_tensor *kdl__take(kdl_tensor **field);
+kdl_module *kdl__take_module(kdl_module **field);
+
+/* True when an error stands, or when `module` is not of that class: a TypeError, or NULL. */
+bool kdl__refuses_type(const kdl_module *module, const kdl_module_class *class, const char *place);
 
 /* Registers an UninitializedParameter or UninitializedBuffer, or None unless `present`. */
 void kdl__add_uninitialized_parameter(kdl_module *module, const char *name, kdl_dtype dtype,

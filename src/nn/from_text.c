@@ -325,6 +325,19 @@ static bool check_required(reader *in, const kdl_module_class *class,
     return false;
 }
 
+/* The argument for a value that was given by a name or a place: the module's, where it has one. */
+static const kdl__argument *for_value(const kdl__arguments *arguments, const kdl__argument *named,
+                                      const value *given)
+{
+    bool module = !given->tuple && given->count == 1 && given->items[0].kind == MODULE;
+    for (int i = 0; i < arguments->count && module; i++) {
+        const kdl__argument *other = &arguments->list[i];
+        if (other->kind == KDL__KIND_MODULE && strcmp(other->name, named->name) == 0)
+            return other;
+    }
+    return named;
+}
+
 static bool read_argument(reader *in, kdl_module *module, const kdl__arguments *arguments,
                           int *position, uint64_t *given)
 {
@@ -343,7 +356,8 @@ static bool read_argument(reader *in, kdl_module *module, const kdl__arguments *
     skip(in, '\0');
     const char *from = in->at;
     value read;
-    bool stored = read_value(in, &read) && store(module, argument, &read);
+    bool stored =
+        read_value(in, &read) && store(module, for_value(arguments, argument, &read), &read);
     release_value(&read);
     if (!stored)
         kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE, "%s's argument '%s' cannot be %.*s",

@@ -29,6 +29,17 @@ RECURRENT = (
     "GRUCell(33, 3{})",
     "GRUCell(2, 1, bias=False{})",
     "RNNCellBase(3, 4, True, 5{})",
+    "MultiheadAttention(16, 4, 0.1, False{})",
+    "MultiheadAttention(8, 8, 0.5, False, True, True, 3, 7, True{})",
+    "MultiheadAttention(12, 3, add_bias_kv=True{})",
+    "TransformerEncoderLayer(12, 3, 16, 0, 'gelu', 1e-6, True, True{})",
+    "TransformerEncoderLayer(8, 4, 3, activation=nn.PReLU(2{}), bias=False{})",
+    "TransformerDecoderLayer(6, 6, 5, activation=nn.GELU('tanh'){})",
+    "TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 5{}), 3, nn.RMSNorm(8{}))",
+    "TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 9{}), 2)",
+    "Transformer(8, 2, 2, 1, 12{})",
+    "Transformer(6, 3, 1, 2, 5, 0, 'gelu', batch_first=True, norm_first=True, bias=False{})",
+    "Transformer(4, 2, 1, 1, 6, activation=nn.PReLU(3{}), custom_encoder=nn.Linear(4, 5{}){})",
 )
 
 

@@ -10,9 +10,7 @@ from layer_cases import CALLS
 
 # Deprecated, or about devices.
 LEFT_OUT = {"Container", "DataParallel", "NLLLoss2d"}
-NOT_YET = {"AdaptiveLogSoftmaxWithLoss", "MultiheadAttention", "ParameterDict", "ParameterList",
-           "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
-           "TransformerEncoderLayer"}
+NOT_YET = {"AdaptiveLogSoftmaxWithLoss", "ParameterDict", "ParameterList"}
 
 
 class Class(ctypes.Structure):
