@@ -9,6 +9,7 @@
 #ifndef KINDLING_CHECKPOINT_H
 #define KINDLING_CHECKPOINT_H
 
+#include "kindling/module_state_dict.h"
 #include "kindling/options.h"
 #include "kindling/plan.h"
 
@@ -65,6 +66,15 @@ KDL_API kdl_status kdl_plan_save_with(kdl_plan *plan, const char *path, const kd
  */
 KDL_API kdl_status kdl_save_check(kdl_context *ctx, const char *path, bool force);
 
+/**
+ * safetensors.torch.save_model(module, path): writes the module's state_dict as kdl_plan_save()
+ * writes a plan; of tied tensors the one whose name sorts first. Options and errors are
+ * kdl_plan_save()'s.
+ */
+#define kdl_save(module, path, ...)                                                                \
+    KDL__WITH(kdl_save_options, KDL_SAVE_DEFAULTS, (__VA_ARGS__), kdl_save_with, module, path)
+KDL_API kdl_status kdl_save_with(kdl_module *module, const char *path, const kdl_save_options *);
+
 /* ---- reading ----------------------------------------------------------------------------- */
 
 /** A safetensors file open for reading. */
@@ -110,6 +120,21 @@ KDL_API kdl_status kdl_safetensors_metadata(kdl_safetensors *file, int index, co
  */
 KDL_API kdl_status kdl_safetensors_read(kdl_safetensors *file, int index, int64_t first,
                                         int64_t count, void *values);
+
+/**
+ * safetensors.torch.load_file(path): the file's tensors as a state_dict. The header is checked now;
+ * each tensor is read when it is asked for or loaded, so a part of the file costs that part only.
+ * Errors as kdl_safetensors_open(), and later kdl_safetensors_read().
+ */
+KDL_API kdl_state_dict *kdl_state_dict_open(kdl_context *ctx, const char *path);
+
+/**
+ * safetensors.torch.load_model(module, path): kdl_load_state_dict() from a file. A tensor that the
+ * module has under several names may be in the file under one of them only.
+ */
+#define kdl_load(module, path, ...)                                                                \
+    KDL__WITH(kdl_load_options, KDL_LOAD_DEFAULTS, (__VA_ARGS__), kdl_load_with, module, path)
+KDL_API kdl_status kdl_load_with(kdl_module *module, const char *path, const kdl_load_options *);
 
 /** What a tensor's elements are like. In double; any NaN makes them all NaN, as in PyTorch. */
 typedef struct kdl_summary {

@@ -9,6 +9,8 @@
 #include "kindling/init.h"
 #include "kindling/models.h"
 #include "kindling/module.h"
+#include "kindling/module_hooks.h"
+#include "kindling/module_state_dict.h"
 #include "kindling/nn.h"
 #include "kindling/options.h"
 #include "kindling/ops.h"

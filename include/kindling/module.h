@@ -153,6 +153,16 @@ KDL_API kdl_status kdl_add_module(kdl_module *module, const char *name, kdl_modu
 /** Sequential.append(child), ModuleList.append(child): named by its index. */
 KDL_API kdl_status kdl_append(kdl_module *container, kdl_module *child);
 
+/**
+ * module.name = tensor, as Python's assignment does (the tensor is consumed, NULL: None). A
+ * Parameter becomes registered, in the place of whatever had the name. Another tensor replaces the
+ * buffer of that name; under a name of its own it is a plain attribute, which no iteration and no
+ * state_dict has. TypeError where the name is a parameter's or a module's, unless it is NULL.
+ */
+KDL_API kdl_status kdl_set_attribute(kdl_module *module, const char *name, kdl_tensor *tensor);
+/** del module.name, whatever it is. KeyError with the text of Python's AttributeError. */
+KDL_API kdl_status kdl_delete_attribute(kdl_module *module, const char *name);
+
 /* ---- looking up: all results are borrowed ------------------------------------------------ */
 
 /**
@@ -162,6 +172,8 @@ KDL_API kdl_status kdl_append(kdl_module *container, kdl_module *child);
 KDL_API kdl_tensor *kdl_parameter(const kdl_module *module, const char *path);
 KDL_API kdl_tensor *kdl_buffer(const kdl_module *module, const char *path);
 KDL_API kdl_module *kdl_submodule(const kdl_module *module, const char *path);
+/** The same for a parameter, a buffer or a plain attribute. */
+KDL_API kdl_tensor *kdl_attribute(const kdl_module *module, const char *path);
 
 /**
  * Module.get_parameter(target), get_buffer, get_submodule ("" is the module itself): as above, but
@@ -259,6 +271,26 @@ KDL_API kdl_status kdl_apply(kdl_module *module, kdl_apply_function *function, v
 /** Module.requires_grad_(requires_grad): of all parameters. */
 KDL_API kdl_status kdl_module_requires_grad_(kdl_module *module, bool requires_grad);
 
+/**
+ * Module.train(mode): sets `training` of the module and of all in it (true at first). Printing does
+ * not show it.
+ */
+KDL_API kdl_status kdl_module_train(kdl_module *module, bool mode);
+/** Module.eval(): kdl_module_train(module, false). */
+KDL_API kdl_status kdl_module_eval(kdl_module *module);
+/** Module.training; false for NULL. */
+KDL_API bool kdl_module_training(const kdl_module *module);
+
+/** Module.zero_grad(set_to_none): forgets every parameter's gradient, or else fills it with zeros. */
+KDL_API kdl_status kdl_module_zero_grad(kdl_module *module, bool set_to_none);
+
+/**
+ * Module.to(dtype): converts all parameters and buffers of floating point, and the parameters'
+ * gradients. Parameters stay the same objects, so ties are kept; buffers are replaced. TypeError for
+ * a dtype that is not of floating point.
+ */
+KDL_API kdl_status kdl_module_to(kdl_module *module, kdl_dtype dtype);
+
 /** sum(p.numel() for p in module.parameters()): tied ones once; -1 on failure. */
 KDL_API int64_t kdl_module_numel(kdl_module *module);
 
@@ -279,8 +311,9 @@ KDL_API kdl_module *kdl_module_deep_copy(kdl_module *module);
 KDL_API kdl_status kdl_reset_parameters(kdl_module *module);
 
 /**
- * module(input): gives one reference. NotImplementedError when the class has no forward; those of
- * torch.nn's classes come with the training library.
+ * module(input): forward, between the hooks registered for it (module_hooks.h). Gives one reference.
+ * NotImplementedError when the class has no forward; those of torch.nn's classes come with the
+ * training library.
  */
 KDL_API kdl_tensor *kdl_forward(kdl_module *module, kdl_tensor *input);
 

@@ -79,6 +79,13 @@ KDL_API bool kdl_tensor_is_materialized(const kdl_tensor *tensor);
 KDL_API bool kdl_tensor_requires_grad(const kdl_tensor *tensor);
 /** Tensor.requires_grad_(); RuntimeError for a dtype that is not floating point. */
 KDL_API kdl_status kdl_requires_grad_(kdl_tensor *tensor, bool requires_grad);
+/** Tensor.grad (borrowed); NULL: None. It is there for training to fill; kdl_detach() has none. */
+KDL_API kdl_tensor *kdl_tensor_grad(const kdl_tensor *tensor);
+/**
+ * Tensor.grad = grad. Consumes the reference, also on failure; NULL: None. RuntimeError for a
+ * gradient of another size or dtype, and for the tensor itself.
+ */
+KDL_API kdl_status kdl_tensor_set_grad(kdl_tensor *tensor, kdl_tensor *grad);
 /** Whether the tensor is an nn.Parameter. */
 KDL_API bool kdl_tensor_is_parameter(const kdl_tensor *tensor);
 

@@ -134,6 +134,8 @@ static void copy_member(copying *state, kdl_module *copy, const kdl__member *mem
     else if (member->kind == KDL__BUFFER)
         kdl_register_buffer(copy, member->name, copy_tensor(state, member->tensor),
                             .persistent = member->persistent);
+    else if (member->kind == KDL__PLAIN)
+        kdl_set_attribute(copy, member->name, copy_tensor(state, member->tensor));
     else
         kdl_add_module(copy, member->name, copy_module(state, member->module, depth + 1));
 }
@@ -152,6 +154,8 @@ static kdl_module *copy_module(copying *state, const kdl_module *source, int dep
         return NULL;
     copy_fields(source->class, copy, source);
     copy->hf_initialized = source->hf_initialized;
+    copy->evaluates = source->evaluates;
+    kdl__hooks_copy(copy, source);
     for (size_t i = 0; i < source->count && !kdl__failed(state->ctx); i++)
         copy_member(state, copy, &source->members[i], depth);
     copy = kdl__module_finish(copy);

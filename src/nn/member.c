@@ -9,6 +9,7 @@ static const char *const kind_names[] = {
     [KDL__PARAMETER] = "parameter",
     [KDL__BUFFER] = "buffer",
     [KDL__MODULE] = "module",
+    [KDL__PLAIN] = "attribute",
 };
 
 kdl__member *kdl__module_find(const kdl_module *module, const char *name, size_t length)
@@ -124,6 +125,55 @@ kdl_status kdl_register_buffer_with(kdl_module *module, const char *name, kdl_te
     return put_tensor(module, name, tensor, KDL__BUFFER, options.persistent);
 }
 
+/* Takes a member out; what it stands for loses a name. */
+static void take_out(kdl_module *module, kdl__member *member)
+{
+    kdl__member taken = *member;
+    size_t behind = module->count - (size_t)(member - module->members) - 1;
+    memmove(member, member + 1, behind * sizeof *member);
+    module->count--;
+    kdl_free(module->ctx, taken.name);
+    disown(&taken);
+}
+
+kdl_status kdl_set_attribute(kdl_module *module, const char *name, kdl_tensor *tensor)
+{
+    if (kdl__module_refuses(module)) {
+        kdl_tensor_release(tensor);
+        return kdl__module_refusal(module);
+    }
+    kdl__member *existing = kdl__module_find(module, name, strlen(name));
+    int kind = existing ? existing->kind : KDL__PLAIN;
+    bool persistent = existing && existing->persistent;
+    if (tensor && tensor->is_parameter) {
+        if (existing && kind != KDL__PARAMETER)
+            take_out(module, existing);
+        kind = KDL__PARAMETER;
+        persistent = true;
+    } else if (tensor && (kind == KDL__PARAMETER || kind == KDL__MODULE)) {
+        bool child = kind == KDL__MODULE;
+        kdl__fail(module->ctx, KDL_ERROR_TYPE,
+                  "cannot assign 'torch.%sTensor' as %s '%s' (torch.nn.%s or None expected)",
+                  kdl_dtype_scalar_name(kdl_tensor_dtype(tensor)),
+                  child ? "child module" : "parameter", name, child ? "Module" : "Parameter");
+    } else if (kind == KDL__MODULE) { /* None */
+        return kdl_add_module(module, name, NULL);
+    }
+    return put_tensor(module, name, tensor, kind, persistent);
+}
+
+kdl_status kdl_delete_attribute(kdl_module *module, const char *name)
+{
+    if (kdl__module_refuses(module))
+        return kdl__module_refusal(module);
+    kdl__member *member = kdl__module_find(module, name, strlen(name));
+    if (!member)
+        return kdl__fail(module->ctx, KDL_ERROR_KEY, "'%s' object has no attribute '%s'",
+                         module->class->name, name);
+    take_out(module, member);
+    return KDL_OK;
+}
+
 /* Whether `wanted` is `module` or somewhere in it. */
 static bool contains(kdl_module *module, const kdl_module *wanted, int depth)
 {
@@ -225,6 +275,17 @@ kdl_tensor *kdl_buffer(const kdl_module *module, const char *path)
 {
     kdl__member *member = module ? find_path(module, path, KDL__BUFFER, NULL, NULL) : NULL;
     return member ? member->tensor : NULL;
+}
+
+kdl_tensor *kdl_attribute(const kdl_module *module, const char *path)
+{
+    static const int kinds[] = { KDL__PARAMETER, KDL__BUFFER, KDL__PLAIN };
+    for (size_t i = 0; module && i < sizeof kinds / sizeof *kinds; i++) {
+        kdl__member *member = find_path(module, path, kinds[i], NULL, NULL);
+        if (member)
+            return member->tensor;
+    }
+    return NULL;
 }
 
 kdl_module *kdl_submodule(const kdl_module *module, const char *path)

@@ -63,22 +63,6 @@ kdl_status kdl_reset_parameters(kdl_module *module)
                      name);
 }
 
-kdl_tensor *kdl_forward(kdl_module *module, kdl_tensor *input)
-{
-    if (kdl__module_refuses(module))
-        return NULL;
-    const char *name = module->class->name;
-    for (const kdl_module_class *class = module->class; class; class = class->parent) {
-        if (class->forward)
-            return class->forward(module, input);
-    }
-    kdl__fail(module->ctx, KDL_ERROR_NOT_IMPLEMENTED,
-              "Module [%s] is missing the required \"forward\" function (those of torch.nn's "
-              "classes are in libkindling_train)",
-              name);
-    return NULL;
-}
-
 /* ---- lifetime ---------------------------------------------------------------------------- */
 
 kdl_module *kdl_module_new(kdl_context *ctx, const kdl_module_class *type)
@@ -150,6 +134,7 @@ void kdl_module_release(kdl_module *module)
                 doomed = drop(member->module, doomed);
             }
         }
+        kdl__hooks_free(module);
         kdl_free(ctx, module->members);
         kdl_free(ctx, module);
         kdl_context_release(ctx);

@@ -12,6 +12,7 @@ enum {
     KDL__PARAMETER = 1,
     KDL__BUFFER = 2,
     KDL__MODULE = 4,
+    KDL__PLAIN = 8, /* a tensor that is an attribute and not registered: no iteration gives it */
 };
 
 /* A name in a module and what it stands for, which may be nothing (None). */
@@ -25,6 +26,23 @@ typedef struct kdl__member {
     };
 } kdl__member;
 
+typedef enum kdl__hook_kind {
+    KDL__HOOK_STATE_DICT_PRE,
+    KDL__HOOK_STATE_DICT_POST,
+    KDL__HOOK_LOAD_PRE,
+    KDL__HOOK_LOAD_POST,
+    KDL__HOOK_FORWARD_PRE,
+    KDL__HOOK_FORWARD,
+} kdl__hook_kind;
+
+typedef struct kdl__hook {
+    struct kdl__hook *next;
+    uint64_t id; /* 0: removed while hooks were being called */
+    kdl__hook_kind kind;
+    void (*function)(void); /* of the type that belongs to the kind */
+    void *user_data;
+} kdl__hook;
+
 /*
  * PyTorch keeps parameters, buffers and modules in three dictionaries; here they are one array in
  * the order of registration, in which each kind has the order of its dictionary.
@@ -36,10 +54,21 @@ struct kdl_module {
     kdl__member *members;
     size_t count, capacity;
     int owners;          /* under how many names modules hold this one */
+    bool evaluates;      /* not Module.training */
     bool hf_initialized; /* transformers' pass over the tree has been here */
-    kdl_module *doomed;  /* the next module to free, while a tree is freed */
+    kdl__hook *hooks;    /* in the order in which they are called */
+    uint64_t last_hook_id;
+    int hooks_running;  /* how many calls are going through them */
+    kdl_module *doomed; /* the next module to free, while a tree is freed */
     alignas(max_align_t) unsigned char fields[];
 };
+
+/* The hooks of a kind in turn; kdl__hooks_begin() before, kdl__hooks_end() after. */
+kdl__hook *kdl__hooks_begin(kdl_module *module, kdl__hook_kind kind);
+kdl__hook *kdl__hooks_next(const kdl__hook *hook);
+void kdl__hooks_end(kdl_module *module);
+void kdl__hooks_free(kdl_module *module);
+kdl_status kdl__hooks_copy(kdl_module *copy, const kdl_module *source);
 
 /* True when an error stands or `module` is NULL: the caller then returns kdl__module_refusal(). */
 static inline bool kdl__module_refuses(const kdl_module *module)

@@ -46,6 +46,7 @@ void kdl_tensor_release(kdl_tensor *tensor)
     kdl_context *ctx = tensor->ctx;
     if (tensor->release_autograd)
         tensor->release_autograd(tensor->autograd);
+    kdl_tensor_release(tensor->grad);
     kdl__storage_release(tensor->storage);
     kdl_free(ctx, tensor);
     kdl_context_release(ctx);
@@ -137,6 +138,57 @@ bool kdl_tensor_shares_storage(const kdl_tensor *a, const kdl_tensor *b)
 bool kdl_tensor_is_materialized(const kdl_tensor *tensor)
 {
     return tensor->storage->data != NULL;
+}
+
+void kdl__tensor_set_data(kdl_tensor *tensor, const kdl_tensor *data)
+{
+    kdl__storage *storage = kdl__storage_retain(data->storage);
+    kdl__storage_release(tensor->storage);
+    tensor->storage = storage;
+    tensor->offset = data->offset;
+    memcpy(tensor->strides, data->strides, (size_t)tensor->ndim * sizeof *tensor->strides);
+}
+
+kdl_tensor *kdl_tensor_grad(const kdl_tensor *tensor)
+{
+    return tensor ? tensor->grad : NULL;
+}
+
+/* PyTorch's checks of a tensor that becomes another one's gradient. */
+static void check_grad(const kdl_tensor *tensor, const kdl_tensor *grad)
+{
+    kdl_context *ctx = tensor->ctx;
+    kdl_dtype dtype = tensor->storage->dtype, other = grad->storage->dtype;
+    if (grad->ctx != ctx)
+        kdl__fail_at(ctx, "kdl_tensor_set_grad", KDL_ERROR_VALUE,
+                     "the gradient is of another context");
+    else if (grad == tensor)
+        kdl__fail_at(ctx, "kdl_tensor_set_grad", KDL_ERROR_RUNTIME,
+                     "can't assign Variable as its own grad");
+    else if (other != dtype)
+        kdl__fail_at(ctx, "kdl_tensor_set_grad", KDL_ERROR_RUNTIME,
+                     "the gradient of a tensor of %s cannot be of %s", kdl_dtype_name(dtype),
+                     kdl_dtype_name(other));
+    else if (grad->ndim != tensor->ndim ||
+             memcmp(grad->dims, tensor->dims, (size_t)tensor->ndim * sizeof *grad->dims) != 0)
+        kdl__fail_at(ctx, "kdl_tensor_set_grad", KDL_ERROR_RUNTIME,
+                     "attempting to assign a gradient of size '%s' to a tensor of size '%s'. "
+                     "Please ensure that the gradient and the tensor are the same size",
+                     kdl__shape_text(grad->ndim, grad->dims).chars,
+                     kdl__shape_text(tensor->ndim, tensor->dims).chars);
+}
+
+kdl_status kdl_tensor_set_grad(kdl_tensor *tensor, kdl_tensor *grad)
+{
+    if (!kdl__refuses(tensor) && grad)
+        check_grad(tensor, grad);
+    if (kdl__refuses(tensor)) {
+        kdl_tensor_release(grad);
+        return kdl__refusal(tensor);
+    }
+    kdl_tensor_release(tensor->grad);
+    tensor->grad = grad;
+    return KDL_OK;
 }
 
 bool kdl_tensor_requires_grad(const kdl_tensor *tensor)

@@ -53,6 +53,7 @@ struct kdl_tensor {
     bool is_parameter;
     bool is_uninitialized; /* an UninitializedParameter or -Buffer: no use until it has a shape */
     int owners;            /* under how many names modules hold it */
+    kdl_tensor *grad;      /* owned; NULL: None */
     void *autograd;        /* belongs to the training library; NULL without it */
     void (*release_autograd)(void *slot); /* called when the tensor goes */
     int64_t *strides;                     /* = dims + ndim */
@@ -62,6 +63,9 @@ struct kdl_tensor {
 /* A tensor on `storage` (retained); strides NULL: row-major. */
 kdl_tensor *kdl__tensor_new(kdl_context *ctx, kdl__storage *storage, int64_t offset, int ndim,
                             const int64_t *sizes, const int64_t *strides);
+
+/* tensor.data = data, which has the same sizes: the tensor becomes a view of data's storage. */
+void kdl__tensor_set_data(kdl_tensor *tensor, const kdl_tensor *data);
 
 /* Whether a tensor may have so many dimensions; ValueError if not. */
 bool kdl__ndim_allowed(kdl_context *ctx, int ndim);
