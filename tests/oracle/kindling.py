@@ -84,6 +84,26 @@ class ModelOptions(ctypes.Structure):
     _fields_ = [("nbytes", SIZE), ("dtype", INT), ("head", TEXT)]
 
 
+class StateDictOptions(ctypes.Structure):
+    """kdl_state_dict_options."""
+
+    _fields_ = [("nbytes", SIZE), ("prefix", TEXT), ("keep_vars", BOOL)]
+
+
+class LoadOptions(ctypes.Structure):
+    """kdl_load_options."""
+
+    _fields_ = [("nbytes", SIZE), ("strict", BOOL), ("assign", BOOL), ("missing_keys", POINTER),
+                ("unexpected_keys", POINTER)]
+
+
+class SaveOptions(ctypes.Structure):
+    """kdl_save_options."""
+
+    _fields_ = [("nbytes", SIZE), ("force", BOOL), ("sync", BOOL), ("progress", POINTER),
+                ("progress_user_data", POINTER)]
+
+
 class PlanTensor(ctypes.Structure):
     """kdl_plan_tensor."""
 
@@ -143,6 +163,10 @@ class NewModule(POINTER):
 
 class NewPlan(POINTER):
     """A plan that the caller releases."""
+
+
+class NewStateDict(POINTER):
+    """A state_dict that the caller releases."""
 
 
 class Status(INT):
@@ -289,6 +313,22 @@ FUNCTIONS = {
     "kdl_named_children_with": (Iterator, POINTER, ITERATION),
     "kdl_state_dict_with": (Iterator, POINTER, ITERATION),
     "kdl_next": (BOOL, ctypes.POINTER(Iterator)),
+    "kdl_module_state_dict_with": (NewStateDict, POINTER, ctypes.POINTER(StateDictOptions)),
+    "kdl_state_dict_new": (NewStateDict, POINTER),
+    "kdl_state_dict_open": (NewStateDict, POINTER, TEXT),
+    "kdl_state_dict_part": (NewStateDict, POINTER, TEXT),
+    "kdl_state_dict_release": (None, POINTER),
+    "kdl_state_dict_count": (SIZE, POINTER),
+    "kdl_state_dict_key": (TEXT, POINTER, SIZE),
+    "kdl_state_dict_get": (POINTER, POINTER, TEXT),
+    "kdl_state_dict_set": (Status, POINTER, TEXT, POINTER),
+    "kdl_state_dict_remove": (Status, POINTER, TEXT),
+    "kdl_state_dict_to_string": (OwnedText, POINTER),
+    "kdl_state_dict_keys_to_string": (OwnedText, POINTER),
+    "kdl_load_state_dict_with": (Status, POINTER, POINTER, ctypes.POINTER(LoadOptions)),
+    "kdl_save_with": (Status, POINTER, TEXT, ctypes.POINTER(SaveOptions)),
+    "kdl_load_with": (Status, POINTER, TEXT, ctypes.POINTER(LoadOptions)),
+    "kdl_module_to": (Status, POINTER, INT),
     "kdl_model_from_config_with": (NewModule, POINTER, TEXT, SIZE, ctypes.POINTER(ModelOptions)),
     "kdl_model_checkpoint_plan": (NewPlan, POINTER),
     "kdl_plan_new": (NewPlan, POINTER),
@@ -322,6 +362,7 @@ def load(path):
             # A subclass of a simple type would come back as an object, not as its value.
             function.restype = {OwnedText: POINTER, NewTensor: POINTER, NewGenerator: POINTER,
                                 NewModule: POINTER, NewPlan: POINTER,
+                                NewStateDict: POINTER,
                                 Status: INT}.get(result, result)
     return library
 
@@ -362,6 +403,8 @@ class Context:
             return Module(self, result)
         if kind is NewPlan:
             return Plan(self, result)
+        if kind is NewStateDict:
+            return StateDict(self, result)
         if kind is OwnedText:
             text = ctypes.string_at(result).decode()
             self.library.kdl_free(self.pointer, result)
@@ -411,6 +454,37 @@ class Context:
         source = source.detach().contiguous()
         return self.call("kdl_tensor_from_data", self, DTYPES.index(source.dtype),
                          list(source.shape), source.data_ptr() or 1)
+
+
+class StateDict:
+    """A kdl_state_dict."""
+
+    def __init__(self, context, pointer):
+        self.context, self.pointer = context, pointer
+
+    def __del__(self):
+        self.context.library.kdl_state_dict_release(self.pointer)
+
+    def __str__(self):
+        return self.context.call("kdl_state_dict_to_string", self)
+
+    def keys(self):
+        """As Python prints them."""
+        return self.context.call("kdl_state_dict_keys_to_string", self)
+
+    def items(self):
+        """(key, Tensor) in order."""
+        library = self.context.library
+        for i in range(library.kdl_state_dict_count(self.pointer)):
+            key = library.kdl_state_dict_key(self.pointer, i)
+            tensor = self.context.call("kdl_state_dict_get", self, key)
+            yield key.decode(), Tensor(self.context, library.kdl_tensor_retain(tensor))
+
+    def set(self, key, value):
+        """A copy of a torch.Tensor under `key`."""
+        tensor = self.context.tensor(value)
+        self.context.call("kdl_state_dict_set", self, key.encode(),
+                          self.context.library.kdl_tensor_retain(tensor.pointer))
 
 
 class Generator:
