@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * torch.nn's losses and distances (torch/nn/modules/loss.py and distance.py). They draw nothing,
- * but for LinearCrossEntropyLoss, which has a Linear.
+ * torch.nn's losses and distances (torch/nn/modules/loss.py, adaptive.py and distance.py). They
+ * draw nothing, but for LinearCrossEntropyLoss and AdaptiveLogSoftmaxWithLoss, which have Linears.
  *
- * Every loss has `reduction`: "mean" (the default), "sum" or "none"; forward checks it. Those that
+ * Every loss, but for the adaptive one, has `reduction`: "mean" (the default), "sum" or "none"; forward checks it. Those that
  * have `size_average` and `reduce` warn when they are given, for both are deprecated: they then
  * say the reduction. A `weight` or `pos_weight` becomes a buffer of that name (consumed).
  */
@@ -379,6 +379,39 @@ typedef struct kdl_triplet_margin_with_distance_loss_options {
     KDL__NN(kdl_triplet_margin_with_distance_loss_options,                                         \
             KDL_TRIPLET_MARGIN_WITH_DISTANCE_LOSS_DEFAULTS,                                        \
             KDL_CLASS_TRIPLET_MARGIN_WITH_DISTANCE_LOSS, ctx, __VA_ARGS__)
+
+/* ---- adaptive softmax -------------------------------------------------------------------- */
+
+#define KDL_CLASS_ADAPTIVE_LOG_SOFTMAX_WITH_LOSS (&kdl_class_adaptive_log_softmax_with_loss)
+KDL_API extern const kdl_module_class kdl_class_adaptive_log_softmax_with_loss;
+
+/** Arguments of nn.AdaptiveLogSoftmaxWithLoss. */
+typedef struct kdl_adaptive_log_softmax_with_loss_options {
+    size_t nbytes;                  /**< sizeof(kdl_adaptive_log_softmax_with_loss_options) */
+    int64_t in_features, n_classes; /**< required */
+    kdl_shape cutoffs;              /**< required, at most 15; the fields have n_classes, too */
+    double div_value;               /**< default 4 */
+    bool head_bias;                 /**< default false */
+    kdl_dtype dtype;                /**< default KDL_F32 */
+} kdl_adaptive_log_softmax_with_loss_options;
+
+#define KDL_ADAPTIVE_LOG_SOFTMAX_WITH_LOSS_DEFAULTS                                                \
+    {                                                                                              \
+        sizeof(kdl_adaptive_log_softmax_with_loss_options), 0, 0, { { KDL_EMPTY_TUPLE }, 0 }, 4,   \
+            false, KDL_F32                                                                         \
+    }
+
+/**
+ * nn.AdaptiveLogSoftmaxWithLoss(in_features, n_classes, cutoffs, div_value=4.0, head_bias=False):
+ * `head`, a Linear(in_features, cutoffs[0] + clusters), and `tail`, for the i-th cluster (from 1)
+ * a Sequential of two Linears by way of in_features // div_value**i features. Errors are
+ * PyTorch's (an OverflowError is a ValueError); NotImplementedError for more than 15 cutoffs.
+ */
+#define kdl_nn_adaptive_log_softmax_with_loss(ctx, in_features_, n_classes_, cutoffs_, ...)        \
+    KDL__NN(kdl_adaptive_log_softmax_with_loss_options,                                            \
+            KDL_ADAPTIVE_LOG_SOFTMAX_WITH_LOSS_DEFAULTS, KDL_CLASS_ADAPTIVE_LOG_SOFTMAX_WITH_LOSS, \
+            ctx, .in_features = in_features_, .n_classes = n_classes_, .cutoffs = cutoffs_,        \
+            __VA_ARGS__)
 
 /* ---- distances --------------------------------------------------------------------------- */
 

@@ -50,6 +50,10 @@ CALLS = {
     "EmbeddingBag": ["10, 3", "5, 2, 1.0", "9, 4, 1, 3, True, 'sum', True", "1, 1, mode='max'",
                      "40, 16, padding_idx=-1", "6, 3, include_last_offset=True, padding_idx=0",
                      "7, 5, None, 2, False, 'mean', False, None, True, 6"],
+    "AdaptiveLogSoftmaxWithLoss": [
+        "16, 20, [5]", "20, 200, (20, 100, 150), 2.0, True", "9, 30, cutoffs=[1, 2, 3], div_value=2",
+        "8, 4, [3], head_bias=True", "64, 50, [10, 49], 1", "7, 100, [30, 60], 0.5, head_bias=False",
+        "4, 20, [5, 10], 2.5", "0, 5, [1]", "12, 40, [4], 1e300, True"],
     "LayerNorm": ["6", "(2, 3)", "(1, 2, 3), elementwise_affine=False", "5, 1e-12, bias=False",
                   "[4, 2], eps=0", "(3,), 0.1, True, True", "2, elementwise_affine=False, bias=False"],
     "RMSNorm": ["4", "(3, 2)", "5, 1e-06", "5, None, False", "[2, 2], eps=1", "(7,), 0.1, True"],

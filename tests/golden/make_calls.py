@@ -29,6 +29,8 @@ RECURRENT = (
     "GRUCell(33, 3{})",
     "GRUCell(2, 1, bias=False{})",
     "RNNCellBase(3, 4, True, 5{})",
+    "AdaptiveLogSoftmaxWithLoss(20, 200, [20, 100, 150], div_value=2.0{})",
+    "AdaptiveLogSoftmaxWithLoss(8, 20, (5, 10), 3, True{})",
     "MultiheadAttention(16, 4, 0.1, False{})",
     "MultiheadAttention(8, 8, 0.5, False, True, True, 3, 7, True{})",
     "MultiheadAttention(12, 3, add_bias_kv=True{})",

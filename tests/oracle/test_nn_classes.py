@@ -10,7 +10,7 @@ from layer_cases import CALLS
 
 # Deprecated, or about devices.
 LEFT_OUT = {"Container", "DataParallel", "NLLLoss2d"}
-NOT_YET = {"AdaptiveLogSoftmaxWithLoss", "ParameterDict", "ParameterList"}
+NOT_YET = {"ParameterDict", "ParameterList"}
 
 
 class Class(ctypes.Structure):

@@ -39,7 +39,10 @@ CALLS = (
      for call in (LAYERS[2], *ONLY_LSTM[:2])] +
     [name + call for name in ("RNNCell", "LSTMCell", "GRUCell") for call in CELLS] +
     ["RNNCell(3, 4, True, 'relu'{})", "RNNCell(3, 4, nonlinearity='unchecked'{})"] +
-    ["RNNCellBase(3, 4, True, 5{})", "RNNCellBase(6, 2, bias=False, num_chunks=1{})"])
+    ["RNNCellBase(" + call for call in (
+        "3, 4, True, 5{})", "6, 2, bias=False, num_chunks=1{})", "1, 1, True, 1{})",
+        "16, 33, False, 4{})", "input_size=0, hidden_size=3, bias=True, num_chunks=2{})",
+        "5, 7, num_chunks=0, bias=True{})")])
 
 
 @pytest.fixture(scope="module")

@@ -225,6 +225,9 @@ static void test_shapes(void **state)
 static void test_losses(void **state)
 {
     kdl_context *ctx = *state;
+    SAME(kdl_nn_adaptive_log_softmax_with_loss(ctx, 8, 20, KDL_SHAPE(5, 10), .div_value = 2,
+                                               .head_bias = true),
+         "AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10], 2.0, True)");
     SAME(kdl_nn_l1_loss(ctx), "L1Loss()");
     SAME(kdl_nn_mse_loss(ctx, .reduction = "sum"), "MSELoss(reduction='sum')");
     SAME(kdl_nn_multi_label_margin_loss(ctx), "MultiLabelMarginLoss()");
