@@ -18,14 +18,21 @@ enum {
 
 /* ---- options -------------------------------------------------------------------------------- */
 
+/* Strings in an order; they and the list are malloc's. */
+typedef struct cli_list {
+    char **items;
+    int count;
+} cli_list;
+
 typedef struct cli_options {
     const char *input; /* the one argument that is no option */
-    const char *output, *head, *lapack;
+    const char *output, *head, *lapack, *expect;
+    cli_list assume, rules; /* as given; files of rules are read where they stand */
     bool has_seed;
     uint64_t seed;
     kdl_dtype dtype; /* KDL_DTYPE_COUNT: not given */
     int threads;     /* 0: every processor */
-    bool force, json, quiet, sync, help;
+    bool force, json, quiet, sync, list, help;
 } cli_options;
 
 /* One of the program's commands. */
@@ -41,6 +48,11 @@ extern const cli_command cli_init, cli_plan, cli_inspect;
 
 /* Fills `options` from the arguments behind the command's name; false after saying what is wrong. */
 bool cli_parse(const cli_command *command, int argc, char **argv, cli_options *options);
+void cli_options_free(cli_options *options);
+
+/* Appends a copy of `nbytes` bytes of text; false after complaining. */
+bool cli_list_add(cli_list *list, const char *text, size_t nbytes);
+void cli_list_free(cli_list *list);
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
@@ -55,14 +67,25 @@ int cli_report(const kdl_context *ctx, const char *input, bool written);
 
 /* ---- input ---------------------------------------------------------------------------------- */
 
+/* The whole file, with a NUL behind it; NULL after complaining. To be freed. */
+char *cli_read_file(const char *path, size_t *nbytes);
+
 /* A context with the options' threads, whose warnings go to stderr. NULL after complaining. */
 kdl_context *cli_context(const cli_options *options);
 
 /*
- * The plan of the recipe or the configuration that the options name; NULL with *status set after
+ * The plan of the recipe, the configuration or the text of print(model) that the options name; NULL with *status set after
  * saying what is wrong. With `sign` the plan gets the input's digest as an attribute.
  */
 kdl_plan *cli_load(kdl_context *ctx, const cli_options *options, bool sign, int *status);
+
+/*
+ * Whether the plan holds just what the file at `path` lists, names, shapes and types: lines as
+ * state_dict() gives them, or a safetensors file. Names that `model` (or NULL) has besides, for
+ * tied tensors, may be listed, too. False with the status in *status after telling every
+ * difference.
+ */
+bool cli_check_expected(kdl_plan *plan, kdl_module *model, const char *path, int *status);
 
 /* ---- output --------------------------------------------------------------------------------- */
 
@@ -76,6 +99,10 @@ char *cli_rate(uint64_t nbytes, double seconds, char text[CLI_COUNT_NBYTES]);
 /* "[50257, 768]". */
 #define CLI_SHAPE_NBYTES (KDL_MAX_DIMS * 22 + 3)
 char *cli_shape(const kdl_shape *shape, char text[CLI_SHAPE_NBYTES]);
+/* What the text of a model left open, when the plan is of one. */
+void cli_print_assumed(const kdl_plan *plan);
+/* The schemes, families and layers that there are. */
+void cli_print_list(void);
 /* "f32" and so on. */
 const char *cli_dtype(kdl_dtype dtype);
 

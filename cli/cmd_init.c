@@ -103,6 +103,7 @@ static void print_summary(const summary *s)
     print_draws(&s->cost);
     printf("%s  %s  %s  %.2f s\n", s->output, cli_nbytes((uint64_t)s->cost.nbytes, nbytes),
            cli_rate((uint64_t)s->cost.nbytes, s->seconds, count), s->seconds);
+    cli_print_assumed(s->plan);
 }
 
 static json_t *known_count(int64_t count)
@@ -113,16 +114,17 @@ static json_t *known_count(int64_t count)
 static int print_json(const summary *s)
 {
     uint64_t seed;
+    const char *assumed = kdl_plan_attribute(s->plan, "assumed");
     char digits[24] = "";
     if (kdl_plan_seed(s->plan, &seed))
         snprintf(digits, sizeof digits, "%" PRIu64, seed);
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s, s:i, s:I, s:I, s:o, s:o, s:f}", "output",
-                  s->output, "model", s->model, "version", kdl_version(), "profile", kdl_profile(),
-                  "seed", digits[0] ? digits : NULL, "dtype", kdl_dtype_name(main_dtype(s->plan)),
-                  "tensors", count_tensors(s->plan), "parameters", (json_int_t)s->cost.numel,
-                  "nbytes", (json_int_t)s->cost.nbytes, "draws", known_count(s->cost.draws),
-                  "live_draws", known_count(s->cost.live_draws), "seconds", s->seconds);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s*, s:s, s:i, s:I, s:I, s:o, s:o, s:f, s:s*}", "output", s->output,
+        "model", s->model, "version", kdl_version(), "profile", kdl_profile(), "seed",
+        digits[0] ? digits : NULL, "dtype", kdl_dtype_name(main_dtype(s->plan)), "tensors",
+        count_tensors(s->plan), "parameters", (json_int_t)s->cost.numel, "nbytes",
+        (json_int_t)s->cost.nbytes, "draws", known_count(s->cost.draws), "live_draws",
+        known_count(s->cost.live_draws), "seconds", s->seconds, "assumed", assumed);
     if (!json || json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6))) {
         cli_complain("the summary could not be written as JSON");
         json_decref(json);
@@ -169,6 +171,10 @@ static int init(const cli_options *options)
     const char *output = options->output ? options->output : "model.safetensors";
     double start = cli_now();
     int status = CLI_FAILED;
+    if (options->list) {
+        cli_print_list();
+        return CLI_DONE;
+    }
     kdl_context *ctx = cli_context(options);
     if (!ctx)
         return CLI_FAILED;
@@ -186,17 +192,29 @@ static int init(const cli_options *options)
 
 static const char usage[] =
     "Usage: kindling init CONFIG --seed N [OPTION]...\n"
+    "       kindling init TEXT --seed N [OPTION]...\n"
     "       kindling init RECIPE.json [OPTION]...\n"
+    "       kindling init --list\n"
     "\n"
     "Writes the weights of a new model to a safetensors file: bit for bit those that PyTorch and\n"
     "transformers' from_config give it after torch.manual_seed(N).\n"
     "\n"
-    "CONFIG is a config.json of transformers, or the folder that holds it. RECIPE.json is what\n"
-    "kindling plan --json writes.\n"
+    "CONFIG is a config.json of transformers, or the folder that holds it. TEXT is a file of what\n"
+    "Python's print(model) writes. RECIPE.json is what kindling plan --json writes.\n"
     "\n"
     "  -s, --seed N         -2^63 to 2^64 - 1; for a recipe, in place of its own\n"
     "      --dtype TYPE     f32, bf16, f16 or f64: draw in that type, as from_config(dtype=...)\n"
     "      --head NAME      the model's class, or base, causal, sequence-classification, ...\n"
+    "      --rule 'PATTERN=SCHEME(arguments)'\n"
+    "                       initialise otherwise, as in '*.bias=zeros' or\n"
+    "                       'Conv2d.weight=kaiming_normal(mode=fan_out)'; the last that matches "
+    "counts\n"
+    "      --rules FILE     a rule a line; # begins a comment\n"
+    "      --assume WHAT    what TEXT does not tell: 'PReLU(init=0.1)', 'LlamaRMSNorm=RMSNorm',\n"
+    "                       or, of a class without parameters, 'DropPath=Module'\n"
+    "      --expect FILE    write only if the model has the names, shapes and dtypes that FILE\n"
+    "                       lists, as state_dict() does, or holds (a .safetensors)\n"
+    "      --list           show schemes, families and layers\n"
     "  -o, --output FILE    default model.safetensors\n"
     "  -f, --force          replace FILE if it is there\n"
     "      --sync           wait until the disk has the file\n"
@@ -205,4 +223,5 @@ static const char usage[] =
     "      --json           print the summary as JSON\n"
     "  -q, --quiet          print nothing\n";
 
-const cli_command cli_init = { "init", "sdHoftSljq", "configuration or recipe", usage, init };
+const cli_command cli_init = { "init", "sdHrRaeLoftSljq", "configuration, text or recipe", usage,
+                               init };

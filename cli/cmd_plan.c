@@ -87,6 +87,7 @@ static bool print_table(kdl_plan *plan)
     if (kdl_plan_get_cost(plan, &cost))
         return false;
     print_total(plan, &cost);
+    cli_print_assumed(plan);
     return true;
 }
 
@@ -118,6 +119,7 @@ static int plan_command(const cli_options *options)
 
 static const char usage[] =
     "Usage: kindling plan CONFIG --seed N [OPTION]...\n"
+    "       kindling plan TEXT --seed N [OPTION]...\n"
     "       kindling plan RECIPE.json [OPTION]...\n"
     "\n"
     "Shows what each tensor of a model is drawn from: the operations that last wrote it, with "
@@ -127,7 +129,10 @@ static const char usage[] =
     "  -s, --seed N         -2^63 to 2^64 - 1; for a recipe, in place of its own\n"
     "      --dtype TYPE     f32, bf16, f16 or f64\n"
     "      --head NAME      the model's class, or base, causal, sequence-classification, ...\n"
+    "      --rule RULE, --rules FILE, --assume WHAT, --expect FILE\n"
+    "                       as for kindling init\n"
     "      --lapack WHICH   builtin, or mkl[:PATH]\n"
     "      --json           print it as a recipe, which kindling init takes as input\n";
 
-const cli_command cli_plan = { "plan", "sdHlj", "configuration or recipe", usage, plan_command };
+const cli_command cli_plan = { "plan", "sdHrRaelj", "configuration, text or recipe", usage,
+                               plan_command };

@@ -53,6 +53,22 @@ char *cli_shape(const kdl_shape *shape, char text[CLI_SHAPE_NBYTES])
     return text;
 }
 
+void cli_print_assumed(const kdl_plan *plan)
+{
+    const char *assumed = kdl_plan_attribute(plan, "assumed");
+    if (!assumed)
+        return;
+    printf("\nAssumed, as the text does not tell:\n");
+    while (*assumed) {
+        int length = (int)strcspn(assumed, "\n");
+        printf("  %.*s\n", length, assumed);
+        assumed += length + (assumed[length] != '\0');
+    }
+    printf("  no parameters or buffers but those of the layers, and none of them tied\n"
+           "  construction in the order of the text, and nothing done to the model afterwards\n"
+           "--expect compares names, shapes and types; --rule initialises otherwise.\n");
+}
+
 const char *cli_dtype(kdl_dtype dtype)
 {
     static const char *const names[KDL_DTYPE_COUNT] = {

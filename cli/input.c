@@ -25,8 +25,7 @@ kdl_context *cli_context(const cli_options *options)
     return ctx;
 }
 
-/* The whole file; NULL after complaining. */
-static char *read_file(const char *path, size_t *nbytes)
+char *cli_read_file(const char *path, size_t *nbytes)
 {
     size_t capacity = 1 << 16;
     char *text = NULL, *larger;
@@ -34,7 +33,7 @@ static char *read_file(const char *path, size_t *nbytes)
     *nbytes = 0;
     bool ok = file != NULL;
     while (ok && !feof(file)) {
-        larger = realloc(text, capacity);
+        larger = realloc(text, capacity + 1); /* and a NUL */
         ok = larger != NULL;
         if (!ok)
             break;
@@ -48,6 +47,8 @@ static char *read_file(const char *path, size_t *nbytes)
         free(text);
         text = NULL;
     }
+    if (text)
+        text[*nbytes] = '\0';
     if (file)
         fclose(file);
     return text;
@@ -72,9 +73,11 @@ static kdl_plan *plan_of_recipe(kdl_context *ctx, const cli_options *options, co
 {
     const char *unused = options->head                       ? "head"
                          : options->dtype != KDL_DTYPE_COUNT ? "dtype"
+                         : options->rules.count              ? "rule"
+                         : options->assume.count             ? "assume"
                                                              : NULL;
     if (unused) {
-        cli_complain("%s: --%s is for configurations: a recipe says itself what its tensors are",
+        cli_complain("%s: --%s is for models: a recipe says itself what its tensors are",
                      options->input, unused);
         *status = CLI_BAD_INPUT;
         return NULL;
@@ -82,23 +85,98 @@ static kdl_plan *plan_of_recipe(kdl_context *ctx, const cli_options *options, co
     return kdl_plan_from_json(ctx, text, nbytes, options->has_seed ? &options->seed : NULL);
 }
 
-static kdl_plan *plan_of_config(kdl_context *ctx, const cli_options *options, const char *text,
-                                size_t nbytes, int *status)
+/* ---- models ------------------------------------------------------------------------------ */
+
+/* A kdl_note_callback. */
+static void keep_note(void *notes, const char *note)
 {
-    if (!options->has_seed) {
+    cli_list_add(notes, note, strlen(note));
+}
+
+/* Sets an attribute to the items of a list, a line each; to nothing when there are none. */
+static void set_list(kdl_plan *plan, const char *key, const cli_list *list)
+{
+    size_t nbytes = 1;
+    for (int i = 0; i < list->count; i++)
+        nbytes += strlen(list->items[i]) + 1;
+    char *lines = list->count ? calloc(nbytes, 1) : NULL;
+    if (list->count && !lines)
+        cli_complain("out of memory");
+    for (int i = 0; lines && i < list->count; i++)
+        strcat(strcat(lines, i ? "\n" : ""), list->items[i]);
+    if (plan && lines)
+        kdl_plan_set_attribute(plan, key, lines);
+    free(lines);
+}
+
+static kdl_module *module_of_text(kdl_context *ctx, const cli_options *options, const char *text,
+                                  size_t nbytes, cli_list *notes)
+{
+    kdl_dtype dtype = options->dtype == KDL_DTYPE_COUNT ? KDL_F32 : options->dtype;
+    char note[64];
+    snprintf(note, sizeof note, "every layer is %s", cli_dtype(dtype));
+    keep_note(notes, note);
+    return kdl_module_from_string(
+        ctx, text, nbytes, .dtype = dtype, .assume = (const char *const *)options->assume.items,
+        .assume_count = options->assume.count, .note = keep_note, .note_user_data = notes);
+}
+
+static kdl_plan *plan_of_module(kdl_context *ctx, kdl_module *module, bool is_text)
+{
+    if (!is_text)
+        return kdl_model_checkpoint_plan(module);
+    kdl_plan *plan = kdl_plan_new(ctx);
+    kdl_module_plan(module, plan);
+    if (plan)
+        kdl_plan_set_attribute(plan, "model", kdl_module_type(module)->name);
+    return plan;
+}
+
+/* What the options ask for that this kind of model cannot do; true after complaining. */
+static bool misses_option(const cli_options *options, bool is_text)
+{
+    if (!options->has_seed)
         cli_complain("--seed is missing: the seed chooses the weights");
+    else if (is_text && options->head)
+        cli_complain("%s: --head is for configurations: a text shows the whole model",
+                     options->input);
+    else if (!is_text && options->assume.count)
+        cli_complain("%s: --assume is for the text of print(model)", options->input);
+    else
+        return false;
+    return true;
+}
+
+static kdl_plan *plan_of_model(kdl_context *ctx, const cli_options *options, const char *text,
+                               size_t nbytes, bool is_text, int *status)
+{
+    cli_list notes = { 0 };
+    kdl_plan *plan = NULL;
+    if (misses_option(options, is_text)) {
         *status = CLI_BAD_INPUT;
         return NULL;
     }
     kdl_manual_seed(ctx, options->seed);
-    kdl_module *model =
-        kdl_model_from_config(ctx, text, nbytes, .dtype = options->dtype, .head = options->head);
-    kdl_plan *plan = model ? kdl_model_checkpoint_plan(model) : NULL;
+    kdl_module *model = is_text ? module_of_text(ctx, options, text, nbytes, &notes)
+                                : kdl_model_from_config(ctx, text, nbytes, .dtype = options->dtype,
+                                                        .head = options->head);
+    if (model &&
+        !kdl_apply_rules(model, (const char *const *)options->rules.items, options->rules.count))
+        plan = plan_of_module(ctx, model, is_text);
     if (plan)
         kdl_plan_set_end(plan, kdl_default_generator(ctx));
+    set_list(plan, "assumed", &notes);
+    set_list(plan, "rules", &options->rules);
+    if (plan && options->expect && !cli_check_expected(plan, model, options->expect, status)) {
+        kdl_plan_release(plan);
+        plan = NULL;
+    }
     kdl_module_release(model);
+    cli_list_free(&notes);
     return plan;
 }
+
+/* ---- all --------------------------------------------------------------------------------- */
 
 /* What a file has to say about how it was made, besides the seed. */
 static void sign_plan(kdl_context *ctx, kdl_plan *plan, const char *key, const char *text,
@@ -109,23 +187,41 @@ static void sign_plan(kdl_context *ctx, kdl_plan *plan, const char *key, const c
         kdl_plan_set_attribute(plan, "lapack", kdl_get_lapack(ctx));
 }
 
+/* JSON begins with a brace; so a text that begins as a name does is what print(model) wrote. */
+static bool is_description(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+    return (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || *text == '_' ||
+           (unsigned char)*text >= 0x80;
+}
+
 kdl_plan *cli_load(kdl_context *ctx, const cli_options *options, bool sign, int *status)
 {
     static const char mark[] = "\"kindling_recipe\"";
     size_t nbytes;
     *status = CLI_BAD_INPUT;
-    char *path = input_path(options->input), *text = path ? read_file(path, &nbytes) : NULL;
+    char *path = input_path(options->input), *text = path ? cli_read_file(path, &nbytes) : NULL;
     free(path);
     if (!text)
         return NULL;
-    bool is_recipe = memmem(text, nbytes, mark, sizeof mark - 1) != NULL;
+    bool is_text = is_description(text);
+    bool is_recipe = !is_text && memmem(text, nbytes, mark, sizeof mark - 1) != NULL;
     if (options->lapack)
         kdl_set_lapack(ctx, options->lapack);
     kdl_plan *plan = is_recipe ? plan_of_recipe(ctx, options, text, nbytes, status)
-                               : plan_of_config(ctx, options, text, nbytes, status);
+                               : plan_of_model(ctx, options, text, nbytes, is_text, status);
     if (plan && sign)
-        sign_plan(ctx, plan, is_recipe ? "recipe_sha256" : "config_sha256", text, nbytes);
+        sign_plan(ctx, plan,
+                  is_recipe ? "recipe_sha256"
+                  : is_text ? "text_sha256"
+                            : "config_sha256",
+                  text, nbytes);
     free(text);
+    if (plan && is_recipe && options->expect && !kdl_error_status(ctx) &&
+        !cli_check_expected(plan, NULL, options->expect, status)) {
+        kdl_plan_release(plan);
+        return NULL;
+    }
     if (!kdl_error_status(ctx))
         return plan;
     *status = cli_report(ctx, options->input, false);

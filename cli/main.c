@@ -15,7 +15,7 @@ static const char usage[] =
     "Writes the weights that PyTorch gives a new model, bit for bit, for a seed.\n"
     "\n"
     "Commands:\n"
-    "  init      initialise a model from its configuration or a recipe, into a file\n"
+    "  init      initialise a model from its configuration, its printed text or a recipe\n"
     "  plan      show what each tensor of a model is drawn from, or write it as a recipe\n"
     "  inspect   show what a safetensors file holds\n"
     "  help      show this text, or with a command's name that command's options\n"
@@ -67,9 +67,11 @@ static int help(const char *name)
 static int run_command(const cli_command *command, int argc, char **argv)
 {
     cli_options options;
-    if (!cli_parse(command, argc, argv, &options))
-        return CLI_BAD_INPUT;
-    return options.help ? help(command->name) : command->run(&options);
+    int status = CLI_BAD_INPUT;
+    if (cli_parse(command, argc, argv, &options))
+        status = options.help ? help(command->name) : command->run(&options);
+    cli_options_free(&options);
+    return status;
 }
 
 static int run(int argc, char **argv)

@@ -9,12 +9,23 @@
 
 /* Each option's letter also names it in a command's list of those that it takes. */
 static const struct option long_options[] = {
-    { "seed", required_argument, NULL, 's' },    { "dtype", required_argument, NULL, 'd' },
-    { "head", required_argument, NULL, 'H' },    { "output", required_argument, NULL, 'o' },
-    { "threads", required_argument, NULL, 't' }, { "lapack", required_argument, NULL, 'l' },
-    { "force", no_argument, NULL, 'f' },         { "sync", no_argument, NULL, 'S' },
-    { "json", no_argument, NULL, 'j' },          { "quiet", no_argument, NULL, 'q' },
-    { "help", no_argument, NULL, 'h' },          { 0 },
+    { "seed", required_argument, NULL, 's' },
+    { "dtype", required_argument, NULL, 'd' },
+    { "head", required_argument, NULL, 'H' },
+    { "output", required_argument, NULL, 'o' },
+    { "threads", required_argument, NULL, 't' },
+    { "lapack", required_argument, NULL, 'l' },
+    { "force", no_argument, NULL, 'f' },
+    { "sync", no_argument, NULL, 'S' },
+    { "json", no_argument, NULL, 'j' },
+    { "quiet", no_argument, NULL, 'q' },
+    { "rule", required_argument, NULL, 'r' },
+    { "rules", required_argument, NULL, 'R' },
+    { "assume", required_argument, NULL, 'a' },
+    { "expect", required_argument, NULL, 'e' },
+    { "list", no_argument, NULL, 'L' },
+    { "help", no_argument, NULL, 'h' },
+    { 0 },
 };
 /* Short forms; the leading colon tells a missing value from an unknown option. */
 static const char short_options[] = ":o:s:t:fqh";
@@ -67,6 +78,59 @@ static bool parse_dtype(const char *text, cli_options *options)
     return false;
 }
 
+/* ---- lists ------------------------------------------------------------------------------- */
+
+bool cli_list_add(cli_list *list, const char *text, size_t nbytes)
+{
+    char **items = realloc(list->items, ((size_t)list->count + 1) * sizeof *items);
+    char *copy = items ? strndup(text, nbytes) : NULL;
+    list->items = items ? items : list->items;
+    if (!copy) {
+        cli_complain("out of memory");
+        return false;
+    }
+    list->items[list->count++] = copy;
+    return true;
+}
+
+void cli_list_free(cli_list *list)
+{
+    for (int i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (cli_list){ 0 };
+}
+
+void cli_options_free(cli_options *options)
+{
+    cli_list_free(&options->assume);
+    cli_list_free(&options->rules);
+}
+
+/* A rule a line; empty ones and those that begin with # are left out. */
+static bool add_rules(const char *path, cli_list *rules)
+{
+    static const char blanks[] = " \t\r";
+    size_t nbytes;
+    char *text = cli_read_file(path, &nbytes);
+    bool added = text != NULL;
+    for (char *line = text; added && *line;) {
+        char *next = line + strcspn(line, "\n");
+        char *end = next;
+        next += *next == '\n';
+        line += strspn(line, blanks);
+        while (end > line && strchr(blanks, end[-1]))
+            end--;
+        if (end > line && *line != '#')
+            added = cli_list_add(rules, line, (size_t)(end - line));
+        line = next;
+    }
+    free(text);
+    return added;
+}
+
+/* ---- all --------------------------------------------------------------------------------- */
+
 static bool set_option(cli_options *options, int letter, char *value)
 {
     switch (letter) {
@@ -84,6 +148,18 @@ static bool set_option(cli_options *options, int letter, char *value)
         return true;
     case 'l':
         options->lapack = value;
+        return true;
+    case 'e':
+        options->expect = value;
+        return true;
+    case 'a':
+        return cli_list_add(&options->assume, value, strlen(value));
+    case 'r':
+        return cli_list_add(&options->rules, value, strlen(value));
+    case 'R':
+        return add_rules(value, &options->rules);
+    case 'L':
+        options->list = true;
         return true;
     case 'f':
         options->force = true;
@@ -136,8 +212,12 @@ bool cli_parse(const cli_command *command, int argc, char **argv, cli_options *o
         if (!set_option(options, letter, optarg))
             return false;
     }
-    if (options->help)
+    if (options->help || (options->list && argc == optind))
         return true;
+    if (options->list) {
+        cli_complain("--list takes no %s", command->input);
+        return false;
+    }
     if (argc - optind != 1) {
         cli_complain("kindling %s takes one %s; see kindling help %s", command->name,
                      command->input, command->name);

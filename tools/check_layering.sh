@@ -10,7 +10,7 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
 # The order of the layers. A public header belongs to the folder of its name, or to the one here.
 layers="base kernels tensor random plan ops init recipe nn checkpoint models"
-homes="dtype:base options:base each:base module:nn layer:nn kindling:cli"
+homes="dtype:base options:base each:base module:nn layer:nn description:nn scheme:init kindling:cli"
 longest=650
 
 folders=()

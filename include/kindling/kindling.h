@@ -5,6 +5,7 @@
 
 #include "kindling/base.h"
 #include "kindling/checkpoint.h"
+#include "kindling/description.h"
 #include "kindling/dtype.h"
 #include "kindling/init.h"
 #include "kindling/models.h"
@@ -16,6 +17,7 @@
 #include "kindling/ops.h"
 #include "kindling/plan.h"
 #include "kindling/random.h"
+#include "kindling/scheme.h"
 #include "kindling/tensor.h"
 
 #endif

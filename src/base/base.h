@@ -13,6 +13,7 @@ typedef enum kdl__slot {
     KDL__SLOT_DEFAULT_GENERATOR,
     KDL__SLOT_LAPACK,
     KDL__SLOT_STRINGS,
+    KDL__SLOT_CLASSES,
     KDL__SLOT_COUNT
 } kdl__slot;
 

@@ -8,9 +8,9 @@ small_gpt2 >config.json
 run init config.json
 expect_refusal 2 "--seed is missing: the seed chooses the weights"
 run init --seed 1
-expect_refusal 2 "kindling init takes one configuration or recipe; see kindling help init"
+expect_refusal 2 "kindling init takes one configuration, text or recipe; see kindling help init"
 run init config.json config.json --seed 1
-expect_refusal 2 "kindling init takes one configuration or recipe; see kindling help init"
+expect_refusal 2 "kindling init takes one configuration, text or recipe; see kindling help init"
 run init config.json --sed 1
 expect_refusal 2 "kindling init has no option '--sed'; see kindling help init"
 run init config.json -x

@@ -53,7 +53,7 @@ expect_line '2 tensors, 20 elements, 70 bytes'
 for option in '--head base' '--dtype bf16'; do
     # shellcheck disable=SC2086 # an option and its value
     run init hand.json -o no $option
-    expect_refusal 2 "hand.json: ${option% *} is for configurations: a recipe says itself what its tensors are"
+    expect_refusal 2 "hand.json: ${option% *} is for models: a recipe says itself what its tensors are"
 done
 recipe '{"name": "w", "shape": [3], "ops": [{"op": "unheard_of"}]}' >bad.json
 run init bad.json -o no
