@@ -8,12 +8,17 @@
 #include "base/cpu.h"
 #include "kindling/base.h"
 
+/* Marks what libkindling_train takes from libkindling: private all the same. */
+#define KDL__SHARED KDL_API
+
 /* What higher layers keep in a context, without base knowing them. */
 typedef enum kdl__slot {
     KDL__SLOT_DEFAULT_GENERATOR,
     KDL__SLOT_LAPACK,
     KDL__SLOT_STRINGS,
     KDL__SLOT_CLASSES,
+    KDL__SLOT_TRAINING,
+    KDL__SLOT_FORWARDS,
     KDL__SLOT_COUNT
 } kdl__slot;
 
@@ -26,7 +31,8 @@ struct kdl_context {
     bool deferred;
     kdl__cpu cpu;
     kdl_status status;
-    struct kdl__pool *pool; /* NULL until a call runs in parallel */
+    struct kdl__pool *pool;       /* NULL until a call runs in parallel */
+    const struct kdl__tape *tape; /* what records gradients now (tensor/tape.h); NULL: nothing */
     const char *place;
     char *long_message; /* when `message` is too short for it */
     char message[512];
@@ -40,8 +46,8 @@ struct kdl_context {
  * Records the first error; `place` is the function that found it. Returns the status that is in
  * force. Without memory for a long message its beginning is kept.
  */
-kdl_status kdl__fail_at(kdl_context *ctx, const char *place, kdl_status status, const char *format,
-                        ...) KDL_PRINTF(4, 5);
+KDL__SHARED kdl_status kdl__fail_at(kdl_context *ctx, const char *place, kdl_status status,
+                                    const char *format, ...) KDL_PRINTF(4, 5);
 #define kdl__fail(ctx, status, ...) kdl__fail_at(ctx, __func__, status, __VA_ARGS__)
 #define kdl__fail_memory(ctx) kdl__fail_at(ctx, __func__, KDL_ERROR_MEMORY, "out of memory")
 
@@ -52,15 +58,15 @@ static inline bool kdl__failed(const kdl_context *ctx)
 }
 
 /* Hands a warning to the context's callback. */
-void kdl__warn(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
+KDL__SHARED void kdl__warn(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
 
 /*
  * Memory from the context's allocator. On failure, or when count * size overflows, these record
  * KDL_ERROR_MEMORY and return NULL. A size of zero gives a valid pointer. Workers, which must not
  * touch the context's error, use the _quiet variants.
  */
-void *kdl__alloc(kdl_context *ctx, size_t count, size_t size);
-void *kdl__alloc_zeroed(kdl_context *ctx, size_t count, size_t size);
+KDL__SHARED void *kdl__alloc(kdl_context *ctx, size_t count, size_t size);
+KDL__SHARED void *kdl__alloc_zeroed(kdl_context *ctx, size_t count, size_t size);
 void *kdl__realloc(kdl_context *ctx, void *pointer, size_t count, size_t size);
 void *kdl__alloc_quiet(kdl_context *ctx, size_t count, size_t size);
 /*
@@ -79,15 +85,16 @@ char *kdl__asprintf(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
 const char *kdl__intern(kdl_context *ctx, const char *text, size_t nbytes);
 
 /* Grows *array to hold at least `needed` elements of `size` bytes, doubling; false on failure. */
-bool kdl__grow(kdl_context *ctx, void **array, size_t *capacity, size_t needed, size_t size);
+KDL__SHARED bool kdl__grow(kdl_context *ctx, void **array, size_t *capacity, size_t needed,
+                           size_t size);
 
 /*
  * Reads a caller's option struct `given` (NULL: none) over the defaults in `options`. The first
  * field of both is their size; an older, shorter struct leaves the rest alone. False, with a
  * TypeError at `place`, for a size that cannot be.
  */
-bool kdl__read_options(kdl_context *ctx, const char *place, void *options, size_t nbytes,
-                       const void *given);
+KDL__SHARED bool kdl__read_options(kdl_context *ctx, const char *place, void *options,
+                                   size_t nbytes, const void *given);
 
 /* Checked arithmetic: false on overflow. */
 static inline bool kdl__mul_size(size_t a, size_t b, size_t *product)
@@ -102,7 +109,7 @@ typedef struct kdl__text {
     size_t length, capacity;
     bool failed;
 } kdl__text;
-void kdl__text_init(kdl__text *text, kdl_context *ctx);
+KDL__SHARED void kdl__text_init(kdl__text *text, kdl_context *ctx);
 void kdl__text_add(kdl__text *text, const char *piece, size_t nbytes);
 void kdl__text_puts(kdl__text *text, const char *piece);
 void kdl__text_repeat(kdl__text *text, char character, size_t count);
@@ -114,20 +121,20 @@ void kdl__text_vprintf(kdl__text *text, const char *format, va_list arguments) K
  */
 void kdl__text_double(kdl__text *text, char conversion, int precision, double value);
 /* A number as Python's repr() writes a float: the fewest digits that give it back. */
-void kdl__text_repr(kdl__text *text, double value);
+KDL__SHARED void kdl__text_repr(kdl__text *text, double value);
 /* Reads all of a number written with a decimal point, or "inf" or "nan"; false if it is none. */
 bool kdl__parse_double(const char *text, size_t nbytes, double *value);
 /* The finished, NUL-terminated string (the caller frees it with kdl_free), or NULL on failure. */
-char *kdl__text_take(kdl__text *text);
+KDL__SHARED char *kdl__text_take(kdl__text *text);
 void kdl__text_free(kdl__text *text);
 
 /*
  * Slots. Setting replaces and destroys what was there; so does the context's end. As a slot lives
  * as long as its context, what it holds must not retain the context.
  */
-void *kdl__slot_get(const kdl_context *ctx, kdl__slot slot);
-void kdl__slot_set(kdl_context *ctx, kdl__slot slot, void *value,
-                   void (*destroy)(kdl_context *ctx, void *value));
+KDL__SHARED void *kdl__slot_get(const kdl_context *ctx, kdl__slot slot);
+KDL__SHARED void kdl__slot_set(kdl_context *ctx, kdl__slot slot, void *value,
+                               void (*destroy)(kdl_context *ctx, void *value));
 
 /*
  * Runs task(user_data, index, worker) for index in [0, tasks) on up to ctx->threads threads (the
@@ -137,7 +144,8 @@ void kdl__slot_set(kdl_context *ctx, kdl__slot slot, void *value,
  * child. One task, one thread, or a call from within a task: runs inline, as worker 0.
  */
 typedef kdl_status kdl__task(void *user_data, size_t index, int worker);
-kdl_status kdl__parallel(kdl_context *ctx, size_t tasks, kdl__task *task, void *user_data);
+KDL__SHARED kdl_status kdl__parallel(kdl_context *ctx, size_t tasks, kdl__task *task,
+                                     void *user_data);
 
 /* The number of processors this process may run on, at least 1. */
 int kdl__processors(void);

@@ -35,6 +35,9 @@ kdl_status kdl__fans(const kdl_tensor *tensor, const char *place, int64_t *fan_i
 bool kdl__gain(kdl_context *ctx, const char *place, kdl_nonlinearity nonlinearity, double param,
                double *gain);
 
+/* kdl__op_apply(), but under torch.no_grad(), as all of torch.nn.init. */
+kdl_status kdl__init_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
+                           const char *place);
 /* uniform_(a, b) and normal_(mean, std) for an initialiser that reports errors at `place`. */
 kdl_status kdl__fill_uniform(kdl_tensor *tensor, double a, double b, kdl_generator *generator,
                              const char *place);

@@ -220,5 +220,5 @@ kdl_status kdl_init_orthogonal_with_(kdl_tensor *tensor, const kdl_init_gain_opt
         return ctx->status;
     if (!fits)
         return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "%s", KDL__NO_VIEW);
-    return kdl__op_apply(tensor, &op, generator, place);
+    return kdl__init_apply(tensor, &op, generator, place);
 }

@@ -71,7 +71,7 @@ kdl_status kdl_init_dirac_with_(kdl_tensor *tensor, const kdl_init_dirac_options
     kdl__region_of(tensor, &op.region);
     if (dirac_check(&op, tensor->ctx, place))
         return tensor->ctx->status;
-    return kdl__op_apply(tensor, &op, NULL, place);
+    return kdl__init_apply(tensor, &op, NULL, place);
 }
 
 /* ---- sparse_ ----------------------------------------------------------------------------- */
@@ -174,5 +174,5 @@ kdl_status kdl_init_sparse_with_(kdl_tensor *tensor, double sparsity,
     if (!chooser || kdl__fill_normal(tensor, 0, options->std, options->generator, place))
         return ctx->status;
     kdl__op op = { .class = &kdl__op_sparse, .integer = { sliced_rows(zeros, rows) } };
-    return kdl__op_apply(tensor, &op, chooser, place);
+    return kdl__init_apply(tensor, &op, chooser, place);
 }

@@ -4,18 +4,27 @@
 
 #include "init/init.h"
 
+kdl_status kdl__init_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
+                           const char *place)
+{
+    const kdl__tape *tape = kdl__no_grad_of(tensor);
+    return kdl__restore_grad(tensor, tape, kdl__op_apply(tensor, op, generator, place));
+}
+
 kdl_status kdl__fill_uniform(kdl_tensor *tensor, double a, double b, kdl_generator *generator,
                              const char *place)
 {
     kdl__fill fill = { .distribution = KDL__UNIFORM, .a = a, .b = b };
-    return kdl__random_fill(tensor, &fill, generator, place);
+    const kdl__tape *tape = kdl__no_grad_of(tensor);
+    return kdl__restore_grad(tensor, tape, kdl__random_fill(tensor, &fill, generator, place));
 }
 
 kdl_status kdl__fill_normal(kdl_tensor *tensor, double mean, double std, kdl_generator *generator,
                             const char *place)
 {
     kdl__fill fill = { .distribution = KDL__NORMAL, .a = mean, .b = std };
-    return kdl__random_fill(tensor, &fill, generator, place);
+    const kdl__tape *tape = kdl__no_grad_of(tensor);
+    return kdl__restore_grad(tensor, tape, kdl__random_fill(tensor, &fill, generator, place));
 }
 
 kdl_status kdl_init_uniform_with_(kdl_tensor *tensor, const kdl_init_uniform_options *options)
@@ -36,19 +45,25 @@ kdl_status kdl_init_normal_with_(kdl_tensor *tensor, const kdl_init_normal_optio
                             "kdl_init_normal_");
 }
 
+static kdl_status fill_constant(kdl_tensor *tensor, double value, const char *place)
+{
+    const kdl__tape *tape = kdl__no_grad_of(tensor);
+    return kdl__restore_grad(tensor, tape, kdl__fill_value(tensor, value, place));
+}
+
 kdl_status kdl_init_constant_(kdl_tensor *tensor, double val)
 {
-    return kdl__fill_value(tensor, val, __func__);
+    return fill_constant(tensor, val, __func__);
 }
 
 kdl_status kdl_init_ones_(kdl_tensor *tensor)
 {
-    return kdl__fill_value(tensor, 1, __func__);
+    return fill_constant(tensor, 1, __func__);
 }
 
 kdl_status kdl_init_zeros_(kdl_tensor *tensor)
 {
-    return kdl__fill_value(tensor, 0, __func__);
+    return fill_constant(tensor, 0, __func__);
 }
 
 kdl_status kdl_init_eye_(kdl_tensor *tensor)
@@ -59,7 +74,7 @@ kdl_status kdl_init_eye_(kdl_tensor *tensor)
         return kdl__fail(tensor->ctx, KDL_ERROR_VALUE,
                          "Only tensors with 2 dimensions are supported");
     kdl__op op = { .class = &kdl__op_eye };
-    return kdl__op_apply(tensor, &op, NULL, __func__);
+    return kdl__init_apply(tensor, &op, NULL, __func__);
 }
 
 /* ---- xavier ------------------------------------------------------------------------------ */

@@ -383,5 +383,5 @@ kdl_status kdl_init_trunc_normal_with_(kdl_tensor *tensor,
     kdl__region_of(tensor, &op.region);
     if (kdl__trunc_normal_check(&op, ctx, place))
         return ctx->status;
-    return kdl__op_apply(tensor, &op, generator, place);
+    return kdl__init_apply(tensor, &op, generator, place);
 }

@@ -142,8 +142,10 @@ kdl_module *kdl__nn_finish(kdl_module *module)
         if (argument->kind == KDL__KIND_RATIOS)
             kdl__expand_ratios(kdl__argument_at(module, argument), arguments->expand);
     }
+    const kdl__tape *tape = kdl__no_grad(module->ctx);
     if (arguments->build && !kdl__failed(module->ctx))
         arguments->build(module);
+    module->ctx->tape = tape;
     drop_objects(module);
     return kdl__module_finish(module);
 }

@@ -135,9 +135,13 @@ static void replace(kdl_tensor **tensor, kdl_tensor *given)
 
 static kdl_tensor *call_forward(kdl_module *module, kdl_tensor *input)
 {
+    const kdl__forwards *forwards = kdl__slot_get(module->ctx, KDL__SLOT_FORWARDS);
     for (const kdl_module_class *class = module->class; class; class = class->parent) {
-        if (class->forward)
-            return class->forward(module, input);
+        kdl__forward *forward = class->forward;
+        if (!forward && forwards)
+            forward = forwards->find(class);
+        if (forward)
+            return forward(module, input);
     }
     kdl__fail_at(module->ctx, "kdl_forward", KDL_ERROR_NOT_IMPLEMENTED,
                  "Module [%s] is missing the required \"forward\" function (those of torch.nn's "

@@ -55,7 +55,9 @@ kdl_status kdl_reset_parameters(kdl_module *module)
     const char *name = module->class->name;
     for (const kdl_module_class *class = module->class; class; class = class->parent) {
         if (class->reset_parameters) {
+            const kdl__tape *tape = kdl__no_grad(module->ctx);
             class->reset_parameters(module);
+            module->ctx->tape = tape;
             return module->ctx->status;
         }
     }

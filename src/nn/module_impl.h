@@ -6,7 +6,7 @@
 #include <stdalign.h>
 
 #include "kindling/nn.h"
-#include "tensor/tensor_impl.h"
+#include "tensor/tape.h"
 
 enum {
     KDL__PARAMETER = 1,
@@ -62,6 +62,13 @@ struct kdl_module {
     kdl_module *doomed; /* the next module to free, while a tree is freed */
     alignas(max_align_t) unsigned char fields[];
 };
+
+/* forward() of a class; gives one reference. */
+typedef kdl_tensor *kdl__forward(kdl_module *module, kdl_tensor *input);
+/* What the training library puts into a context: which forward torch.nn's classes have, or NULL. */
+typedef struct kdl__forwards {
+    kdl__forward *(*find)(const kdl_module_class *class);
+} kdl__forwards;
 
 /* The hooks of a kind in turn; kdl__hooks_begin() before, kdl__hooks_end() after. */
 kdl__hook *kdl__hooks_begin(kdl_module *module, kdl__hook_kind kind);

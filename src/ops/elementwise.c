@@ -144,6 +144,15 @@ static kdl_dtype promote(kdl_dtype a, kdl_dtype b)
     return a == KDL_F64 || b == KDL_F64 ? KDL_F64 : KDL_F32;
 }
 
+kdl_dtype kdl__result_type(const kdl_tensor *a, const kdl_tensor *b)
+{
+    kdl_dtype of_a = a->storage->dtype, of_b = b->storage->dtype;
+    if ((a->ndim == 0) == (b->ndim == 0))
+        return promote(of_a, of_b);
+    kdl_dtype scalar = a->ndim == 0 ? of_a : of_b, other = a->ndim == 0 ? of_b : of_a;
+    return category(scalar) > category(other) ? scalar : other;
+}
+
 static kdl_status tensor_range(const kdl__op *op, const void *whole, kdl__worker *worker,
                                uint64_t first, uint64_t count, void *values)
 {
@@ -325,11 +334,14 @@ kdl_status kdl_abs_(kdl_tensor *tensor)
 
 kdl_tensor *kdl_abs(kdl_tensor *tensor)
 {
-    kdl_tensor *result = kdl_clone(tensor);
+    kdl_tensor *values = kdl_detach(tensor), *result = values ? kdl_clone(values) : NULL;
+    kdl_tensor_release(values);
     if (result && apply_abs(result, __func__)) {
         kdl_tensor_release(result);
         return NULL;
     }
+    if (result && kdl__tape_wants(tensor))
+        tensor->ctx->tape->absolute(tensor, result);
     return result;
 }
 

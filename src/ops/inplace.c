@@ -83,6 +83,8 @@ kdl_status kdl__check_operand(const kdl_tensor *tensor, const kdl_tensor *source
 kdl_status kdl__apply_source(kdl_tensor *tensor, const kdl__op_class *class, kdl_tensor *source,
                              kdl_generator *generator, const char *place)
 {
+    if (tensor->ctx->tape && tensor->ctx->tape->write(tensor, source, place))
+        return tensor->ctx->status;
     kdl_tensor *expanded = kdl_expand(source, kdl_tensor_shape(tensor));
     if (!expanded)
         return tensor->ctx->status;
@@ -106,10 +108,15 @@ kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source)
 /* A copy of the tensor in `copy`, which is released on failure. */
 static kdl_tensor *copied(kdl_tensor *copy, kdl_tensor *tensor)
 {
-    if (copy && kdl_copy_(copy, tensor)) {
+    if (!copy)
+        return NULL;
+    const kdl__tape *tape = kdl__no_grad(copy->ctx);
+    if (kdl__restore_grad(copy, tape, kdl_copy_(copy, tensor))) {
         kdl_tensor_release(copy);
         return NULL;
     }
+    if (kdl__tape_wants(tensor))
+        tape->copied(tensor, copy);
     return copy;
 }
 

@@ -39,11 +39,14 @@ kdl_tensor *kdl__created(kdl_tensor *tensor, kdl_status status, bool requires_gr
 /* torch.empty_like(tensor, dtype=...): its strides if they are dense, else its order of them. */
 kdl_tensor *kdl__empty_like(kdl_tensor *tensor, kdl_dtype dtype);
 /* Tensor.clone(memory_format=torch.contiguous_format). */
-kdl_tensor *kdl__clone_row_major(kdl_tensor *tensor);
+KDL__SHARED kdl_tensor *kdl__clone_row_major(kdl_tensor *tensor);
+
+/* torch.result_type(a, b): one without dimensions only counts if it is of a higher category. */
+KDL__SHARED kdl_dtype kdl__result_type(const kdl_tensor *a, const kdl_tensor *b);
 
 /* Whether both can be used together: an error stands, or is recorded at `place`. */
-kdl_status kdl__check_contexts(const kdl_tensor *tensor, const kdl_tensor *source,
-                               const char *place);
+KDL__SHARED kdl_status kdl__check_contexts(const kdl_tensor *tensor, const kdl_tensor *source,
+                                           const char *place);
 /* The same, and whether `source` can be broadcast to the tensor; PyTorch's errors. */
 kdl_status kdl__check_operand(const kdl_tensor *tensor, const kdl_tensor *source,
                               const char *place);

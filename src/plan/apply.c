@@ -185,10 +185,12 @@ kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generat
     kdl_context *ctx = tensor->ctx;
     op->dtype = tensor->storage->dtype;
     kdl__region_of(tensor, &op->region);
-    if (kdl__failed(ctx) || check(tensor, op, place)) {
+    if (kdl__failed(ctx) || (ctx->tape && ctx->tape->write(tensor, NULL, place)) ||
+        check(tensor, op, place)) {
         kdl__op_free(op);
         return ctx->status;
     }
+    tensor->storage->version++;
     kdl__region_drop_repeats(&op->region);
     if (op->class->flags & KDL__OP_SOURCE)
         kdl__region_sort_both(&op->region, &op->source.region);

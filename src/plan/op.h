@@ -10,6 +10,7 @@
 #define KDL_SRC_PLAN_OP_H
 
 #include "random/fill.h"
+#include "tensor/tape.h"
 
 /* The elements of a storage that a view covers. */
 typedef struct kdl__region {
@@ -235,7 +236,7 @@ kdl_status kdl__op_run_all(const kdl__op *op, const void *whole, kdl__worker *wo
 /* How many threads should compute `numel` elements: one where another costs more than it saves. */
 size_t kdl__share_count(const kdl_context *ctx, uint64_t numel);
 /* Where share `index` of `count` begins; share `count` begins at the end. */
-uint64_t kdl__share_begin(uint64_t numel, size_t count, size_t index);
+KDL__SHARED uint64_t kdl__share_begin(uint64_t numel, size_t count, size_t index);
 
 /* ---- the classes that plan itself knows; others stand where their functions are --------- */
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "tensor/tensor_impl.h"
+#include "tensor/tape.h"
 
 #define PRECISION 4
 #define LINE_WIDTH 80
@@ -223,7 +223,14 @@ static void write_suffixes(printer *p, size_t indent, size_t start)
         snprintf(suffix, sizeof suffix, "dtype=torch.%s", kdl_dtype_name(dtype));
         write_suffix(p, &line_length, indent, suffix);
     }
-    if (tensor->requires_grad)
+    /* The tape stands there while recording is switched off, too. */
+    const kdl__tape *tape = kdl__slot_get(tensor->ctx, KDL__SLOT_TRAINING);
+    const char *grad_fn = tape ? tape->grad_fn(tensor) : NULL;
+    char made_by[64];
+    snprintf(made_by, sizeof made_by, "grad_fn=<%s>", grad_fn ? grad_fn : "");
+    if (grad_fn)
+        write_suffix(p, &line_length, indent, made_by);
+    else if (tensor->requires_grad)
         write_suffix(p, &line_length, indent, "requires_grad=True");
 }
 

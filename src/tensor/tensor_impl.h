@@ -27,18 +27,19 @@ typedef struct kdl__storage {
     kdl_context *ctx; /* retained */
     kdl_dtype dtype;
     int64_t numel;
-    void *data; /* from kdl__alloc_aligned, at least by a cache line */
+    uint32_t version; /* how often an in-place function has written it; wraps around */
+    void *data;       /* from kdl__alloc_aligned, at least by a cache line */
     const kdl__deferred *deferred;
     void *history;
 } kdl__storage;
 
 /* A storage with uninitialised memory. */
-kdl__storage *kdl__storage_new(kdl_context *ctx, kdl_dtype dtype, int64_t numel);
+KDL__SHARED kdl__storage *kdl__storage_new(kdl_context *ctx, kdl_dtype dtype, int64_t numel);
 /* A storage without memory whose values `history` tells (owned, also on failure; NULL: zeros). */
 kdl__storage *kdl__storage_new_deferred(kdl_context *ctx, kdl_dtype dtype, int64_t numel,
                                         const kdl__deferred *deferred, void *history);
 kdl__storage *kdl__storage_retain(kdl__storage *storage);
-void kdl__storage_release(kdl__storage *storage);
+KDL__SHARED void kdl__storage_release(kdl__storage *storage);
 /* Makes sure that the values are in memory; the history is dropped. */
 kdl_status kdl__storage_materialize(kdl__storage *storage);
 
@@ -61,16 +62,16 @@ struct kdl_tensor {
 };
 
 /* A tensor on `storage` (retained); strides NULL: row-major. */
-kdl_tensor *kdl__tensor_new(kdl_context *ctx, kdl__storage *storage, int64_t offset, int ndim,
-                            const int64_t *sizes, const int64_t *strides);
+KDL__SHARED kdl_tensor *kdl__tensor_new(kdl_context *ctx, kdl__storage *storage, int64_t offset,
+                                        int ndim, const int64_t *sizes, const int64_t *strides);
 
 /* tensor.data = data, which has the same sizes: the tensor becomes a view of data's storage. */
 void kdl__tensor_set_data(kdl_tensor *tensor, const kdl_tensor *data);
 
 /* Whether a tensor may have so many dimensions; ValueError if not. */
-bool kdl__ndim_allowed(kdl_context *ctx, int ndim);
+KDL__SHARED bool kdl__ndim_allowed(kdl_context *ctx, int ndim);
 /* The product of sizes: RuntimeError on a negative size or on overflow (false). */
-bool kdl__shape_numel(kdl_context *ctx, int ndim, const int64_t *sizes, int64_t *numel);
+KDL__SHARED bool kdl__shape_numel(kdl_context *ctx, int ndim, const int64_t *sizes, int64_t *numel);
 /* The same without an error. */
 bool kdl__shape_product(int ndim, const int64_t *sizes, int64_t *product);
 /* Row-major strides as PyTorch makes them (a size of 0 counts as 1); they wrap around. */
@@ -95,10 +96,10 @@ bool kdl__tensors_partly_overlap(const kdl_tensor *a, const kdl_tensor *b);
 typedef struct kdl__shape_chars {
     char chars[KDL_MAX_DIMS * 22 + 3];
 } kdl__shape_chars;
-kdl__shape_chars kdl__shape_text(int ndim, const int64_t *sizes);
+KDL__SHARED kdl__shape_chars kdl__shape_text(int ndim, const int64_t *sizes);
 
 /* A dimension in [-ndim, ndim) made non-negative, or IndexError with PyTorch's text and -1. */
-int kdl__wrap_dim(kdl_context *ctx, int dim, int ndim);
+KDL__SHARED int kdl__wrap_dim(kdl_context *ctx, int dim, int ndim);
 
 /*
  * a * b modulo 2^64. Strides that no element is reached by (a step beyond the end, sizes beside a
@@ -122,7 +123,7 @@ bool kdl__view_sizes(kdl_context *ctx, const kdl_shape *shape, int64_t numel, in
 bool kdl__element_offset(const kdl_tensor *tensor, const int64_t *index, int64_t *offset);
 
 /* The element at `index` of a dtype's array as double or int64 (bool: 0 or 1). */
-double kdl__load_double(kdl_dtype dtype, const void *data, int64_t index);
+KDL__SHARED double kdl__load_double(kdl_dtype dtype, const void *data, int64_t index);
 int64_t kdl__load_int(kdl_dtype dtype, const void *data, int64_t index);
 
 /* The largest finite number of a float dtype. */
@@ -136,7 +137,7 @@ kdl_status kdl__integer_scalar_check(kdl_context *ctx, const char *place, kdl_dt
                                      int64_t value);
 
 /* Records the error of using a tensor that is uninitialised; true. */
-bool kdl__refuse_uninitialized(const kdl_tensor *tensor);
+KDL__SHARED bool kdl__refuse_uninitialized(const kdl_tensor *tensor);
 
 /*
  * True when an error stands, `tensor` is NULL or has no shape yet: the caller then returns

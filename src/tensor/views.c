@@ -2,7 +2,7 @@
 /* Views: other sizes and strides on the same storage, with PyTorch's rules and messages. */
 #include <string.h>
 
-#include "tensor/tensor_impl.h"
+#include "tensor/tape.h"
 
 /* The place of a view in its storage, while it is worked out. */
 typedef struct layout {
@@ -23,10 +23,20 @@ static bool begin_view(const kdl_tensor *tensor, layout *view)
     return true;
 }
 
-static kdl_tensor *finish_view(kdl_tensor *tensor, const layout *view)
+/* The view; `how` tells a tape where its elements come from, NULL: it is cut off from gradients. */
+static kdl_tensor *finish_view(kdl_tensor *tensor, const layout *view, const kdl__view_how *how)
 {
-    return kdl__tensor_new(tensor->ctx, tensor->storage, view->offset, view->ndim, view->sizes,
-                           view->strides);
+    kdl_tensor *result = kdl__tensor_new(tensor->ctx, tensor->storage, view->offset, view->ndim,
+                                         view->sizes, view->strides);
+    if (result && how && kdl__tape_wants(tensor))
+        tensor->ctx->tape->view(tensor, result, how);
+    return result;
+}
+
+static kdl_tensor *finish_reshape(kdl_tensor *tensor, const layout *view, const char *name)
+{
+    kdl__view_how how = { .kind = KDL__VIEW_RESHAPE, .name = name };
+    return finish_view(tensor, view, &how);
 }
 
 static void remove_dim(layout *view, int dim)
@@ -41,12 +51,13 @@ static void remove_dim(layout *view, int dim)
 kdl_tensor *kdl_alias(kdl_tensor *tensor)
 {
     layout view;
-    return begin_view(tensor, &view) ? finish_view(tensor, &view) : NULL;
+    return begin_view(tensor, &view) ? finish_reshape(tensor, &view, "AliasBackward0") : NULL;
 }
 
 kdl_tensor *kdl_detach(kdl_tensor *tensor)
 {
-    return kdl_alias(tensor);
+    layout view;
+    return begin_view(tensor, &view) ? finish_view(tensor, &view, NULL) : NULL;
 }
 
 kdl_tensor *kdl_transpose(kdl_tensor *tensor, int dim0, int dim1)
@@ -64,7 +75,10 @@ kdl_tensor *kdl_transpose(kdl_tensor *tensor, int dim0, int dim1)
         view.strides[dim0] = tensor->strides[dim1];
         view.strides[dim1] = tensor->strides[dim0];
     }
-    return finish_view(tensor, &view);
+    kdl__view_how how = { .kind = KDL__VIEW_PERMUTE, .name = "TransposeBackward0" };
+    for (int d = 0; d < view.ndim; d++)
+        how.dims[d] = d == dim0 ? dim1 : d == dim1 ? dim0 : d;
+    return finish_view(tensor, &view, &how);
 }
 
 kdl_tensor *kdl_t(kdl_tensor *tensor)
@@ -83,6 +97,7 @@ kdl_tensor *kdl_permute(kdl_tensor *tensor, int ndim, const int *dims)
 {
     layout view;
     bool seen[KDL_MAX_DIMS] = { false };
+    kdl__view_how how = { .kind = KDL__VIEW_PERMUTE, .name = "PermuteBackward0" };
     if (!begin_view(tensor, &view))
         return NULL;
     if (ndim != tensor->ndim) {
@@ -102,10 +117,11 @@ kdl_tensor *kdl_permute(kdl_tensor *tensor, int ndim, const int *dims)
             return NULL;
         }
         seen[from] = true;
+        how.dims[d] = from;
         view.sizes[d] = tensor->dims[from];
         view.strides[d] = tensor->strides[from];
     }
-    return finish_view(tensor, &view);
+    return finish_view(tensor, &view, &how);
 }
 
 /* Checks narrow()'s range; the start made non-negative, or -1. */
@@ -150,7 +166,9 @@ kdl_tensor *kdl_narrow(kdl_tensor *tensor, int dim, int64_t start, int64_t lengt
         return NULL;
     view.offset += kdl__wrapping_mul(start, view.strides[dim]);
     view.sizes[dim] = length;
-    return finish_view(tensor, &view);
+    kdl__view_how how = { KDL__VIEW_RANGE, "NarrowBackward0", .dim = dim, .start = start,
+                          .step = 1 };
+    return finish_view(tensor, &view, &how);
 }
 
 kdl_tensor *kdl_select(kdl_tensor *tensor, int dim, int64_t index)
@@ -172,9 +190,11 @@ kdl_tensor *kdl_select(kdl_tensor *tensor, int dim, int64_t index)
                   index, kdl__shape_text(tensor->ndim, tensor->dims).chars, dim);
         return NULL;
     }
-    view.offset += (index + (index < 0 ? size : 0)) * view.strides[dim];
+    index += index < 0 ? size : 0;
+    view.offset += index * view.strides[dim];
     remove_dim(&view, dim);
-    return finish_view(tensor, &view);
+    kdl__view_how how = { KDL__VIEW_SELECT, "SelectBackward0", .dim = dim, .start = index };
+    return finish_view(tensor, &view, &how);
 }
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
@@ -205,7 +225,9 @@ kdl_tensor *kdl_slice(kdl_tensor *tensor, int dim, int64_t start, int64_t end, i
     view.offset += kdl__wrapping_mul(start, view.strides[dim]);
     view.sizes[dim] = end > start ? (end - start - 1) / step + 1 : 0;
     view.strides[dim] = kdl__wrapping_mul(view.strides[dim], step);
-    return finish_view(tensor, &view);
+    kdl__view_how how = { KDL__VIEW_RANGE, "SliceBackward0", .dim = dim, .start = start,
+                          .step = step };
+    return finish_view(tensor, &view, &how);
 }
 
 kdl_tensor *kdl_squeeze(kdl_tensor *tensor, int dim)
@@ -218,7 +240,7 @@ kdl_tensor *kdl_squeeze(kdl_tensor *tensor, int dim)
         return NULL;
     if (view.ndim > 0 && view.sizes[dim] == 1)
         remove_dim(&view, dim);
-    return finish_view(tensor, &view);
+    return finish_reshape(tensor, &view, "SqueezeBackward1");
 }
 
 kdl_tensor *kdl_unsqueeze(kdl_tensor *tensor, int dim)
@@ -238,7 +260,7 @@ kdl_tensor *kdl_unsqueeze(kdl_tensor *tensor, int dim)
     view.strides[dim] =
         dim < tensor->ndim ? kdl__wrapping_mul(tensor->dims[dim], tensor->strides[dim]) : 1;
     view.sizes[dim] = 1;
-    return finish_view(tensor, &view);
+    return finish_reshape(tensor, &view, "UnsqueezeBackward0");
 }
 
 /* PyTorch's name of a tensor's type in expand()'s message. */
@@ -316,7 +338,8 @@ kdl_tensor *kdl_expand(kdl_tensor *tensor, kdl_shape shape)
         if (!expand_dim(tensor, &shape, d, &view))
             return NULL;
     }
-    return finish_view(tensor, &view);
+    kdl__view_how how = { .kind = KDL__VIEW_EXPAND, .name = "ExpandBackward0" };
+    return finish_view(tensor, &view, &how);
 }
 
 /* Finds the dimension of `shape` that is -1 (or -1), and the product of the others. */
@@ -410,5 +433,5 @@ kdl_tensor *kdl_view(kdl_tensor *tensor, kdl_shape shape)
         kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME, KDL__NO_VIEW);
         return NULL;
     }
-    return finish_view(tensor, &view);
+    return finish_reshape(tensor, &view, "ViewBackward0");
 }

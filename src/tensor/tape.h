@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the training library is told while it records: which tensors were made from which. The core
+ * computes as ever; without the training library, and under no_grad, a context's tape is NULL.
+ */
+#ifndef KDL_SRC_TENSOR_TAPE_H
+#define KDL_SRC_TENSOR_TAPE_H
+
+#include "tensor/tensor_impl.h"
+
+/* How a view's elements are its base's. */
+typedef enum kdl__view_kind {
+    KDL__VIEW_RESHAPE, /* the same ones in the same order */
+    KDL__VIEW_PERMUTE, /* dimension d is the base's dims[d] */
+    KDL__VIEW_RANGE,   /* along `dim` every step-th from `start` */
+    KDL__VIEW_SELECT,  /* at `start` of `dim`, which is gone */
+    KDL__VIEW_EXPAND   /* repeated along dimensions of size 1 and new ones */
+} kdl__view_kind;
+
+typedef struct kdl__view_how {
+    kdl__view_kind kind;
+    const char *name; /* of its gradient's function, as PyTorch prints it */
+    int dims[KDL_MAX_DIMS];
+    int dim;
+    int64_t start, step;
+} kdl__view_how;
+
+/* KDL__SLOT_TRAINING of a context that can train begins with it. */
+typedef struct kdl__tape {
+    /* `result` is a view of `base`, which requires gradients. */
+    void (*view)(kdl_tensor *base, kdl_tensor *result, const kdl__view_how *how);
+    /* `result` has the values of `source`, which requires gradients, perhaps in another dtype. */
+    void (*copied)(kdl_tensor *source, kdl_tensor *result);
+    /* `result` has the magnitudes of `source`, which requires gradients. */
+    void (*absolute)(kdl_tensor *source, kdl_tensor *result);
+    /*
+     * Whether an in-place function, which knows nothing of gradients, may write the tensor with
+     * what it reads from `source` (NULL: from nothing); records PyTorch's error at `place` if not.
+     */
+    kdl_status (*write)(kdl_tensor *tensor, kdl_tensor *source, const char *place);
+    /* The name of the function that made the tensor; NULL: a leaf. */
+    const char *(*grad_fn)(const kdl_tensor *tensor);
+} kdl__tape;
+
+/* For code that PyTorch runs under torch.no_grad(): switches recording off, back to what it was. */
+static inline const kdl__tape *kdl__no_grad(kdl_context *ctx)
+{
+    const kdl__tape *tape = ctx->tape;
+    ctx->tape = NULL;
+    return tape;
+}
+
+/* The same by a tensor, which may be NULL, and the way back: gives `status`. */
+static inline const kdl__tape *kdl__no_grad_of(const kdl_tensor *tensor)
+{
+    return tensor ? kdl__no_grad(tensor->ctx) : NULL;
+}
+static inline kdl_status kdl__restore_grad(const kdl_tensor *tensor, const kdl__tape *tape,
+                                           kdl_status status)
+{
+    if (tensor)
+        tensor->ctx->tape = tape;
+    return status;
+}
+
+static inline bool kdl__tape_wants(const kdl_tensor *tensor)
+{
+    return tensor->requires_grad && tensor->ctx->tape;
+}
+
+#endif
