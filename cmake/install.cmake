@@ -13,6 +13,10 @@ install(TARGETS kindling_static EXPORT kindling-static
 foreach(set IN ITEMS kindling-shared kindling-static)
     install(EXPORT ${set} NAMESPACE kindling:: DESTINATION "${package_folder}")
 endforeach()
+if(TARGET kindling_train)
+    install(TARGETS kindling_train EXPORT kindling-train LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+    install(EXPORT kindling-train NAMESPACE kindling:: DESTINATION "${package_folder}")
+endif()
 configure_package_config_file(cmake/kindling-config.cmake.in kindling-config.cmake
     INSTALL_DESTINATION "${package_folder}")
 write_basic_package_version_file(kindling-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -47,6 +47,16 @@ if(support_sources)
 endif()
 foreach(source IN LISTS test_sources)
     get_filename_component(name "${source}" NAME_WE)
+    get_filename_component(folder "${source}" DIRECTORY)
+    get_filename_component(folder "${folder}" NAME)
+    # The folders of libkindling_train.
+    set(library kindling_static)
+    if(folder MATCHES "^(compute|autograd|forward|optim)$")
+        set(library kindling_train_static)
+        if(NOT TARGET ${library})
+            continue()
+        endif()
+    endif()
     add_executable(${name} "${source}")
     kindling_private_flags(${name})
     set_target_properties(${name} PROPERTIES
@@ -57,7 +67,7 @@ foreach(source IN LISTS test_sources)
         KDL_TEST_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden"
         KDL_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ${kindling_emulated})
     target_link_libraries(${name} PRIVATE
-        $<$<BOOL:${support_sources}>:kindling_test_support> kindling_static PkgConfig::CMOCKA
+        $<$<BOOL:${support_sources}>:kindling_test_support> ${library} PkgConfig::CMOCKA
         PkgConfig::JANSSON Threads::Threads m)
     # Each in a directory of its own, so that tests that write files can run side by side.
     set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${name}")

@@ -48,6 +48,8 @@ setup_build() {
     need_command ninja ninja-build
     need_command pkg-config pkg-config
     need_library 'jansson >= 2.13' libjansson-dev
+    need_file /usr/include/dnnl.h libdnnl-dev
+    need_library openblas libopenblas-dev
     install_missing
 }
 

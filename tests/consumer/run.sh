@@ -62,10 +62,26 @@ run "$work/pc_shared_c"
 run "$work/pc_shared_cpp"
 
 echo '-- exported names'
-foreign=$(nm -D --defined-only "$libdir/libkindling.so" | awk '$3 !~ /^kdl_[^_]/ { print $3 }')
+# What libkindling_train takes of libkindling is marked in the sources.
+shared=$(grep -rhoE '^KDL__SHARED .*\bkdl__\w+\(' "$here/../../src" | grep -oE 'kdl__\w+')
+foreign=$(nm -D --defined-only "$libdir/libkindling.so" |
+    awk '$3 !~ /^kdl_[^_]/ { print $3 }' | grep -vxF "$shared" || true)
 [ -z "$foreign" ] || { echo "libkindling.so exports: $foreign"; exit 1; }
 foreign=$(nm -g --defined-only "$libdir/libkindling.a" | awk 'NF == 3 && $3 !~ /^kdl_/ { print $3 }')
 [ -z "$foreign" ] || { echo "libkindling.a defines: $foreign"; exit 1; }
+
+if [ -e "$libdir/libkindling_train.so" ]; then
+    echo '-- training'
+    foreign=$(nm -D --defined-only "$libdir/libkindling_train.so" |
+        awk '$3 !~ /^kdl_[^_]/ { print $3 }')
+    [ -z "$foreign" ] || { echo "libkindling_train.so exports: $foreign"; exit 1; }
+    printf '%s\n' '#include <kindling/train.h>' 'int main(void)' '{' \
+        'kdl_context *ctx = kdl_context_new(NULL);' 'int failed = kdl_train_enable(ctx);' \
+        'kdl_context_release(ctx);' 'return failed;' '}' >"$work/train.c"
+    "$cc" -std=c17 "${cflags[@]}" "$work/train.c" -L"$libdir" -lkindling_train -lkindling \
+        -o "$work/train"
+    LD_LIBRARY_PATH=$libdir "$work/train"
+fi
 
 if [ -x "$prefix/bin/kindling" ]; then
     echo '-- the program finds its library'

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * torch.nn.functional, in libkindling_train. What math.h says of functions holds here too; what
+ * PyTorch takes by name is taken by name, with PyTorch's defaults.
+ */
+#ifndef KINDLING_FUNCTIONAL_H
+#define KINDLING_FUNCTIONAL_H
+
+#include "kindling/math.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * F.linear(input, weight, bias=None): input (*, in_features), weight (out_features, in_features),
+ * bias (out_features) or NULL; gives (*, out_features). RuntimeError.
+ */
+KDL_API kdl_tensor *kdl_f_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias);
+
+/* ---- activations ------------------------------------------------------------------------- */
+
+/** F.relu, relu6, logsigmoid, silu, mish, softsign, tanhshrink, hardsigmoid, hardswish, selu. */
+KDL_API kdl_tensor *kdl_f_relu(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_relu6(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_logsigmoid(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_silu(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_mish(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_softsign(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_tanhshrink(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_hardsigmoid(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_hardswish(kdl_tensor *input);
+KDL_API kdl_tensor *kdl_f_selu(kdl_tensor *input);
+/** F.gelu(input, approximate): "none" or "tanh". RuntimeError for another one. */
+KDL_API kdl_tensor *kdl_f_gelu(kdl_tensor *input, const char *approximate);
+/** F.elu(input, alpha), F.celu(input, alpha); PyTorch's default is 1. */
+KDL_API kdl_tensor *kdl_f_elu(kdl_tensor *input, double alpha);
+KDL_API kdl_tensor *kdl_f_celu(kdl_tensor *input, double alpha);
+/** F.leaky_relu(input, negative_slope); PyTorch's default is 0.01. */
+KDL_API kdl_tensor *kdl_f_leaky_relu(kdl_tensor *input, double negative_slope);
+/** F.hardtanh(input, min_val, max_val); PyTorch's defaults are -1 and 1. */
+KDL_API kdl_tensor *kdl_f_hardtanh(kdl_tensor *input, double min_val, double max_val);
+/** F.softplus(input, beta, threshold); PyTorch's defaults are 1 and 20. */
+KDL_API kdl_tensor *kdl_f_softplus(kdl_tensor *input, double beta, double threshold);
+/** F.softshrink(input, lambd), F.hardshrink(input, lambd); PyTorch's default is 0.5. */
+KDL_API kdl_tensor *kdl_f_softshrink(kdl_tensor *input, double lambd);
+KDL_API kdl_tensor *kdl_f_hardshrink(kdl_tensor *input, double lambd);
+/** F.threshold(input, threshold, value). */
+KDL_API kdl_tensor *kdl_f_threshold(kdl_tensor *input, double threshold, double value);
+/** F.softmax(input, dim), F.log_softmax(input, dim). IndexError. */
+KDL_API kdl_tensor *kdl_f_softmax(kdl_tensor *input, int dim);
+KDL_API kdl_tensor *kdl_f_log_softmax(kdl_tensor *input, int dim);
+/**
+ * F.dropout(input, p, training): zeroes with probability p and scales the rest by 1 / (1 - p),
+ * drawing as PyTorch does on a CPU. Not in training: the input itself. ValueError for p outside
+ * [0, 1].
+ */
+KDL_API kdl_tensor *kdl_f_dropout(kdl_tensor *input, double p, bool training);
+
+/* ---- losses ------------------------------------------------------------------------------ */
+
+/** How the losses of elements become one: PyTorch's reduction='none', 'mean', 'sum'. */
+typedef enum kdl_reduction {
+    KDL_REDUCTION_NONE,
+    KDL_REDUCTION_MEAN,
+    KDL_REDUCTION_SUM
+} kdl_reduction;
+
+/** F.mse_loss, F.l1_loss(input, target, reduction): of one size. RuntimeError for others. */
+KDL_API kdl_tensor *kdl_f_mse_loss(kdl_tensor *input, kdl_tensor *target, kdl_reduction reduction);
+KDL_API kdl_tensor *kdl_f_l1_loss(kdl_tensor *input, kdl_tensor *target, kdl_reduction reduction);
+
+/** Options of kdl_f_cross_entropy(), kdl_f_nll_loss(); start from KDL_F_CLASS_LOSS_DEFAULTS. */
+typedef struct kdl_f_class_loss_options {
+    size_t nbytes;           /**< sizeof(kdl_f_class_loss_options), for the ABI */
+    int64_t ignore_index;    /**< targets that do not count; default -100 */
+    kdl_reduction reduction; /**< default KDL_REDUCTION_MEAN */
+} kdl_f_class_loss_options;
+
+#define KDL_F_CLASS_LOSS_DEFAULTS                                                                  \
+    {                                                                                              \
+        sizeof(kdl_f_class_loss_options), -100, KDL_REDUCTION_MEAN                                 \
+    }
+
+/**
+ * F.cross_entropy(input, target, ignore_index=-100, reduction='mean'): input (N, C) scores, target
+ * (N) classes (i64). IndexError for a class outside 0 .. C - 1, RuntimeError for other sizes. Class
+ * weights, further dimensions and label smoothing are not there.
+ */
+#define kdl_f_cross_entropy(input, target, ...)                                                    \
+    KDL__WITH(kdl_f_class_loss_options, KDL_F_CLASS_LOSS_DEFAULTS, (__VA_ARGS__),                  \
+              kdl_f_cross_entropy_with, input, target)
+/** F.nll_loss: the same of logarithms of probabilities. */
+#define kdl_f_nll_loss(input, target, ...)                                                         \
+    KDL__WITH(kdl_f_class_loss_options, KDL_F_CLASS_LOSS_DEFAULTS, (__VA_ARGS__),                  \
+              kdl_f_nll_loss_with, input, target)
+KDL_API kdl_tensor *kdl_f_cross_entropy_with(kdl_tensor *input, kdl_tensor *target,
+                                             const kdl_f_class_loss_options *options);
+KDL_API kdl_tensor *kdl_f_nll_loss_with(kdl_tensor *input, kdl_tensor *target,
+                                        const kdl_f_class_loss_options *options);
+
+/* ---- tables ------------------------------------------------------------------------------ */
+
+/**
+ * F.embedding(input, weight, padding_idx): rows of weight (num_embeddings, embedding_dim) by
+ * indices of any sizes (i64); row padding_idx (KDL_NONE_INT: none; negative from the end) gets no
+ * gradient. IndexError for an index outside the table.
+ */
+KDL_API kdl_tensor *kdl_f_embedding(kdl_tensor *input, kdl_tensor *weight, int64_t padding_idx);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * torch's functions of tensors that give new tensors, with gradients: in libkindling_train.
+ *
+ * They take tensors in memory (recorded values are materialised) and give one reference, NULL on
+ * failure. Operands are broadcast and converted to a dtype in common as PyTorch does it; results
+ * are row-major. f16 and bf16 are computed in f32 and rounded. Functions of integers alone are
+ * refused (NotImplementedError) unless it is said otherwise. Where a function's name has _tensor,
+ * the one without takes a number.
+ *
+ * Not PyTorch's bits: libm's functions and orders of summation differ in the last digits.
+ */
+#ifndef KINDLING_MATH_H
+#define KINDLING_MATH_H
+
+#include "kindling/autograd.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- arithmetic -------------------------------------------------------------------------- */
+
+/** tensor + value, - value, * value, / value, value - tensor, value / tensor, tensor ** value. */
+KDL_API kdl_tensor *kdl_add(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_sub(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_mul(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_div(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_rsub(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_rdiv(kdl_tensor *tensor, double value);
+KDL_API kdl_tensor *kdl_pow(kdl_tensor *tensor, double value);
+/** a + b, a - b, a * b, a / b, a ** b. */
+KDL_API kdl_tensor *kdl_add_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_sub_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_mul_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_div_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_pow_tensor(kdl_tensor *a, kdl_tensor *b);
+/** torch.maximum, torch.minimum: a NaN wins; equal elements share the gradient. */
+KDL_API kdl_tensor *kdl_maximum(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_minimum(kdl_tensor *a, kdl_tensor *b);
+/** torch.where(condition, a, b): `condition` is bool. RuntimeError for another dtype. */
+KDL_API kdl_tensor *kdl_where(kdl_tensor *condition, kdl_tensor *a, kdl_tensor *b);
+
+/* ---- functions of each element ----------------------------------------------------------- */
+
+/** torch.neg, exp, expm1, log, log1p, sqrt, rsqrt, reciprocal, square. */
+KDL_API kdl_tensor *kdl_neg(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_exp(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_expm1(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_log(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_log1p(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_sqrt(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_rsqrt(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_reciprocal(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_square(kdl_tensor *tensor);
+/** torch.sin, cos, tan, tanh, erf, sigmoid. */
+KDL_API kdl_tensor *kdl_sin(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_cos(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_tan(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_tanh(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_erf(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_sigmoid(kdl_tensor *tensor);
+/** torch.clamp(tensor, min, max): -INFINITY, INFINITY for none. */
+KDL_API kdl_tensor *kdl_clamp(kdl_tensor *tensor, double min, double max);
+
+/* ---- reductions: `dim` may be negative ---------------------------------------------------- */
+
+/** tensor.sum(), tensor.mean(): of all elements, a tensor without dimensions. */
+KDL_API kdl_tensor *kdl_sum(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_mean(kdl_tensor *tensor);
+/** tensor.sum(dim, keepdim), tensor.mean(dim, keepdim). IndexError. */
+KDL_API kdl_tensor *kdl_sum_dim(kdl_tensor *tensor, int dim, bool keepdim);
+KDL_API kdl_tensor *kdl_mean_dim(kdl_tensor *tensor, int dim, bool keepdim);
+/**
+ * tensor.max(dim, keepdim), tensor.min(dim, keepdim): the values; *indices (may be NULL) gets one
+ * reference to where they are (i64). The gradient goes to that element. IndexError, also for a
+ * dimension of size 0.
+ */
+KDL_API kdl_tensor *kdl_max_dim(kdl_tensor *tensor, int dim, bool keepdim, kdl_tensor **indices);
+KDL_API kdl_tensor *kdl_min_dim(kdl_tensor *tensor, int dim, bool keepdim, kdl_tensor **indices);
+/** tensor.argmax(dim, keepdim), tensor.argmin(dim, keepdim): i64. */
+KDL_API kdl_tensor *kdl_argmax(kdl_tensor *tensor, int dim, bool keepdim);
+KDL_API kdl_tensor *kdl_argmin(kdl_tensor *tensor, int dim, bool keepdim);
+
+/* ---- products of matrices ---------------------------------------------------------------- */
+
+/**
+ * torch.matmul(a, b): of vectors, matrices and batches of them, which are broadcast. RuntimeError
+ * where sizes or dtypes do not fit.
+ */
+KDL_API kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b);
+
+/* ---- putting together -------------------------------------------------------------------- */
+
+/** torch.cat(tensors, dim) and torch.stack(tensors, dim), of `count` tensors of one dtype. */
+KDL_API kdl_tensor *kdl_cat(kdl_tensor *const *tensors, int count, int dim);
+KDL_API kdl_tensor *kdl_stack(kdl_tensor *const *tensors, int count, int dim);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

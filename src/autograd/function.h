@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * autograd: the record of what was computed from what, and the functions that are recorded.
+ *
+ * A tensor that was computed from others which require gradients holds the function that made it;
+ * a function holds the functions (or leaves) of its inputs and what it needs of their values.
+ * Nothing refers the other way, so a graph goes when its last tensor goes.
+ *
+ * A recorded function is written so:
+ *
+ *     kdl_tensor *result = compute(a, b);
+ *     kdl__function *function = kdl__record(result, &class, 2, a, b);
+ *     kdl__save(function, 0, a);
+ *     return result;
+ *
+ * where kdl__record() gives NULL when nothing has to be recorded, and kdl__save() takes that.
+ */
+#ifndef KDL_SRC_AUTOGRAD_FUNCTION_H
+#define KDL_SRC_AUTOGRAD_FUNCTION_H
+
+#include "compute/compute.h"
+#include "kindling/autograd.h"
+#include "tensor/tape.h"
+
+typedef struct kdl__function kdl__function;
+
+typedef struct kdl__function_class {
+    const char *name; /* as PyTorch prints it, e.g. "MulBackward0" */
+    /*
+     * Gives the inputs that need them (kdl__needs) their gradients by kdl__give(), from `grad`,
+     * which has the result's sizes and dtype. Nothing is recorded meanwhile.
+     */
+    void (*backward)(kdl__function *function, kdl_tensor *grad);
+} kdl__function_class;
+
+/* Where an input's gradient goes: to the function that made it, or to a leaf; or nowhere. */
+typedef struct kdl__edge {
+    kdl__function *function; /* retained */
+    kdl_tensor *leaf;        /* retained */
+    kdl_dtype dtype;
+    int ndim;
+    const int64_t *sizes; /* in the function's own memory */
+} kdl__edge;
+
+typedef struct kdl__saved {
+    kdl_tensor *tensor; /* retained */
+    uint32_t version;
+    const char *made_by; /* the name of the function that made it; NULL: none did */
+} kdl__saved;
+
+#define KDL__MAX_SAVED 4
+
+struct kdl__function {
+    const kdl__function_class *class;
+    kdl_context *ctx;  /* borrowed: tensors keep it */
+    uint64_t sequence; /* later functions have higher ones */
+    long references;
+    kdl_tensor *output; /* not retained: NULL when it is gone */
+    kdl_tensor *grad;   /* what has come together so far, during a backward pass */
+    struct kdl__hook *hooks;
+    bool retains_grad, freed;
+    kdl__saved saved[KDL__MAX_SAVED];
+    const void *table; /* the rest is the class's own */
+    kdl__numbers numbers;
+    int64_t integers[4];
+    kdl__view_how *how;
+    kdl__function *next; /* in the list of those to be freed */
+    int count;
+    kdl__edge edges[]; /* then their sizes */
+};
+
+/*
+ * Makes `result` (may be NULL) the output of a function of `count` inputs, where something records
+ * and one of them requires gradients. Gives the function (borrowed), or NULL.
+ */
+kdl__function *kdl__record(kdl_tensor *result, const kdl__function_class *class, int count, ...);
+kdl__function *kdl__record_list(kdl_tensor *result, const kdl__function_class *class, int count,
+                                kdl_tensor *const *inputs);
+/* Keeps a tensor for the backward pass, as saved[place]; nothing for a NULL function. */
+void kdl__save(kdl__function *function, int place, kdl_tensor *tensor);
+/* What was kept (borrowed); NULL, with PyTorch's error, when it was freed or overwritten. */
+kdl_tensor *kdl__saved_value(kdl__function *function, int place);
+
+/* Whether input `index` wants its gradient. */
+static inline bool kdl__needs(const kdl__function *function, int index)
+{
+    return function->edges[index].function || function->edges[index].leaf;
+}
+/*
+ * Hands input `index` its gradient, or a part of it. Consumes `grad` (NULL: an error stands), which
+ * may be broadcast from the input's sizes: what was repeated is summed.
+ */
+void kdl__give(kdl__function *function, int index, kdl_tensor *grad);
+
+void kdl__function_release(kdl__function *function);
+/* Frees what was kept, which a backward pass has used. */
+void kdl__free_graph(kdl__function *function);
+void kdl__free_hooks(kdl__function *function);
+
+/* ---- the context's part ------------------------------------------------------------------ */
+
+typedef struct kdl__training {
+    kdl__tape tape;
+    uint64_t sequence, hook;
+    kdl__function **ready; /* a heap, during a backward pass: the highest sequence first */
+    size_t ready_count, ready_capacity;
+    kdl__function *dead;
+    bool freeing, running;
+} kdl__training;
+
+/* Lets the context record from now on. */
+kdl_status kdl__autograd_enable(kdl_context *ctx);
+
+static inline kdl__training *kdl__training_of(const kdl_context *ctx)
+{
+    return kdl__slot_get(ctx, KDL__SLOT_TRAINING);
+}
+
+/* The functions of the tape (tensor/tape.h). */
+void kdl__record_view(kdl_tensor *base, kdl_tensor *result, const kdl__view_how *how);
+void kdl__record_copy(kdl_tensor *source, kdl_tensor *result);
+void kdl__record_abs(kdl_tensor *source, kdl_tensor *result);
+kdl_status kdl__check_write(kdl_tensor *tensor, kdl_tensor *source, const char *place);
+
+/* The gradient as hooks leave it. Consumes `grad`. */
+kdl_tensor *kdl__run_hooks(kdl__function *function, kdl_tensor *grad);
+
+/* The function that a tensor's hooks and retained gradient belong to; for a leaf one of its own. */
+kdl__function *kdl__function_of(kdl_tensor *tensor);
+bool kdl__is_leaf_function(const kdl__function *function);
+
+/* ---- for the functions that are recorded ------------------------------------------------- */
+
+/*
+ * Whether the tensors, of which `count` are given, can be used together by the function `place`:
+ * errors are recorded.
+ */
+bool kdl__usable(const char *place, int count, kdl_tensor *const *tensors);
+
+/* Functions of one element, recorded; f16 and bf16 go through f32. */
+kdl_tensor *kdl__apply_unary(kdl_tensor *x, int function, kdl__numbers numbers, const char *place);
+
+#endif

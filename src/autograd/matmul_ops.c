@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Products of matrices with gradients: matmul and linear. */
+#include "autograd/function.h"
+#include "compute/unary.h"
+#include "kindling/functional.h"
+
+/* The last two dimensions exchanged; one reference. */
+static kdl_tensor *transposed(kdl_tensor *tensor)
+{
+    return tensor ? kdl_transpose(tensor, -2, -1) : NULL;
+}
+
+/* ---- batches ----------------------------------------------------------------------------- */
+
+/* The sizes of a b, whose batches are broadcast; false, with PyTorch's error, where they do not fit. */
+static bool product_sizes(const kdl_tensor *a, const kdl_tensor *b, kdl_shape *shape)
+{
+    kdl_context *ctx = a->ctx;
+    int64_t k = a->dims[a->ndim - 1];
+    if (k != b->dims[b->ndim - 2]) {
+        kdl__fail_at(ctx, "kdl_matmul", KDL_ERROR_RUNTIME,
+                     "mat1 and mat2 shapes cannot be multiplied (%" PRId64 "x%" PRId64
+                     " and %" PRId64 "x%" PRId64 ")",
+                     a->dims[a->ndim - 2], k, b->dims[b->ndim - 2], b->dims[b->ndim - 1]);
+        return false;
+    }
+    int batch = (a->ndim > b->ndim ? a->ndim : b->ndim) - 2;
+    shape->ndim = batch + 2;
+    for (int d = 0; d < batch; d++) {
+        int i = d - (batch - (a->ndim - 2)), j = d - (batch - (b->ndim - 2));
+        int64_t left = i < 0 ? 1 : a->dims[i], right = j < 0 ? 1 : b->dims[j];
+        if (left != right && left != 1 && right != 1) {
+            kdl__fail_at(ctx, "kdl_matmul", KDL_ERROR_RUNTIME,
+                         "The size of tensor a (%" PRId64 ") must match the size of tensor b "
+                         "(%" PRId64 ") at non-singleton dimension %d",
+                         left, right, d);
+            return false;
+        }
+        shape->sizes[d] = left == 1 ? right : left;
+    }
+    shape->sizes[batch] = a->dims[a->ndim - 2];
+    shape->sizes[batch + 1] = b->dims[b->ndim - 1];
+    return true;
+}
+
+/* a b of matrices or batches, without a record. */
+static kdl_tensor *multiply(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_shape shape;
+    if (!a || !b || !product_sizes(a, b, &shape))
+        return NULL;
+    kdl_tensor *result = kdl__new_values(a->ctx, a->storage->dtype, shape.ndim, shape.sizes);
+    if (result)
+        kdl__compute_matmul(a, b, 1, 0, result);
+    return result;
+}
+
+/* g b^T and a^T g: batches that were broadcast are summed on the way. */
+static void matmul_backward(kdl__function *function, kdl_tensor *grad)
+{
+    kdl_tensor *a = kdl__saved_value(function, 0), *b = kdl__saved_value(function, 1);
+    if (a && b && kdl__needs(function, 0)) {
+        kdl_tensor *other = transposed(b);
+        kdl__give(function, 0, multiply(grad, other));
+        kdl_tensor_release(other);
+    }
+    if (a && b && kdl__needs(function, 1)) {
+        kdl_tensor *other = transposed(a);
+        kdl__give(function, 1, multiply(other, grad));
+        kdl_tensor_release(other);
+    }
+}
+
+static const kdl__function_class mm_class = { "MmBackward0", matmul_backward };
+static const kdl__function_class bmm_class = { "BmmBackward0", matmul_backward };
+
+/* ---- matmul ------------------------------------------------------------------------------ */
+
+static bool check_product(kdl_tensor *a, kdl_tensor *b, const char *place)
+{
+    kdl_tensor *both[] = { a, b };
+    if (!kdl__usable(place, 2, both))
+        return false;
+    kdl_dtype left = a->storage->dtype, right = b->storage->dtype;
+    if (left != right)
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "expected m1 and m2 to have the same dtype, but got: %s != %s",
+                     kdl_dtype_scalar_name(left), kdl_dtype_scalar_name(right));
+    else if (a->ndim == 0 || b->ndim == 0)
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "both arguments to matmul need to be at least 1D, but they are %dD and %dD",
+                     a->ndim, b->ndim);
+    else if (!kdl_dtype_is_floating_point(left))
+        kdl__fail_at(a->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                     "not implemented for tensors of %s: convert them with kdl_to()",
+                     kdl_dtype_name(left));
+    return !kdl__failed(a->ctx);
+}
+
+/* Consumes `tensor`. */
+static kdl_tensor *squeezed(kdl_tensor *tensor, int dim)
+{
+    kdl_tensor *result = tensor ? kdl_squeeze(tensor, dim) : NULL;
+    kdl_tensor_release(tensor);
+    return result;
+}
+
+static kdl_tensor *to_consuming(kdl_tensor *tensor, kdl_dtype dtype)
+{
+    kdl_tensor *result = tensor ? kdl_to(tensor, dtype) : NULL;
+    kdl_tensor_release(tensor);
+    return result;
+}
+
+/* One that computes with f32 or f64, and is a matrix or a batch. One reference. */
+static kdl_tensor *as_matrices(kdl_tensor *tensor, int dim)
+{
+    kdl_dtype dtype = tensor->storage->dtype == KDL_F64 ? KDL_F64 : KDL_F32;
+    return to_consuming(tensor->ndim == 1 ? kdl_unsqueeze(tensor, dim) : kdl_tensor_retain(tensor),
+                        dtype);
+}
+
+kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b)
+{
+    if (!check_product(a, b, __func__))
+        return NULL;
+    kdl_tensor *left = as_matrices(a, 0), *right = as_matrices(b, 1);
+    kdl_tensor *result = multiply(left, right);
+    kdl__function *function =
+        kdl__record(result, result && result->ndim > 2 ? &bmm_class : &mm_class, 2, left, right);
+    kdl__save(function, 0, left);
+    kdl__save(function, 1, right);
+    kdl_tensor_release(left);
+    kdl_tensor_release(right);
+    if (result && a->ndim == 1)
+        result = squeezed(result, -2);
+    if (result && b->ndim == 1)
+        result = squeezed(result, -1);
+    return to_consuming(result, a->storage->dtype);
+}
+
+/* ---- linear ------------------------------------------------------------------------------ */
+
+/* Rows of `values` in each row of the matrix. */
+static void repeat_row(kdl_tensor *matrix, kdl_tensor *values)
+{
+    kdl_tensor *operands[] = { matrix, values };
+    static const kdl__numbers none = { 0 };
+    kdl__loop_run(operands, 2, false,
+                  kdl__unaries[KDL__UNARY_add_number].forward[kdl__float_index(matrix)], &none);
+}
+
+/* input weight^T + bias, of matrices. */
+static kdl_tensor *multiply_add(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias)
+{
+    int64_t sizes[] = { input->dims[0], weight->dims[0] };
+    kdl_tensor *result = kdl__new_values(input->ctx, input->storage->dtype, 2, sizes);
+    kdl_tensor *turned = result ? transposed(weight) : NULL;
+    if (turned && bias)
+        repeat_row(result, bias);
+    if (turned)
+        kdl__compute_matmul(input, turned, 1, bias ? 1 : 0, result);
+    kdl_tensor_release(turned);
+    return result;
+}
+
+static void linear_backward(kdl__function *function, kdl_tensor *grad)
+{
+    kdl_tensor *input = kdl__saved_value(function, 0), *weight = kdl__saved_value(function, 1);
+    if (weight && kdl__needs(function, 0))
+        kdl__give(function, 0, multiply(grad, weight));
+    if (input && kdl__needs(function, 1)) {
+        kdl_tensor *turned = transposed(grad);
+        kdl__give(function, 1, multiply(turned, input));
+        kdl_tensor_release(turned);
+    }
+    if (function->count > 2 && kdl__needs(function, 2))
+        kdl__give(function, 2, kdl__compute_sum(grad, 1, false));
+}
+
+static const kdl__function_class linear_class = { "AddmmBackward0", linear_backward };
+
+static bool check_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias)
+{
+    const char *place = "kdl_f_linear";
+    if (!check_product(input, weight, place) || (bias && !check_product(input, bias, place)))
+        return false;
+    if (weight->ndim != 2 || (bias && bias->ndim != 1)) {
+        kdl__fail_at(input->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                     "a weight of 2 dimensions and a bias of 1 are needed, not of %d and %d",
+                     weight->ndim, bias ? bias->ndim : 1);
+    } else if (input->dims[input->ndim - 1] != weight->dims[1]) {
+        int64_t k = input->dims[input->ndim - 1];
+        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                     "mat1 and mat2 shapes cannot be multiplied (%" PRId64 "x%" PRId64
+                     " and %" PRId64 "x%" PRId64 ")",
+                     k ? input->numel / k : 0, k, weight->dims[1], weight->dims[0]);
+    } else if (bias && bias->dims[0] != weight->dims[0]) {
+        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                     "The expanded size of the tensor (%" PRId64 ") must match the existing size "
+                     "(%" PRId64 ") at non-singleton dimension 1.",
+                     weight->dims[0], bias->dims[0]);
+    }
+    return !kdl__failed(input->ctx);
+}
+
+/* All but the last dimension made one. One reference. */
+static kdl_tensor *as_rows_of(kdl_tensor *tensor)
+{
+    int64_t rows = 1;
+    for (int d = 0; d < tensor->ndim - 1; d++)
+        rows *= tensor->dims[d];
+    return kdl_reshape(tensor, KDL_SHAPE(rows, tensor->dims[tensor->ndim - 1]));
+}
+
+/* Back to the input's batch. Consumes `rows`. */
+static kdl_tensor *like_batch(kdl_tensor *rows, const kdl_tensor *input)
+{
+    if (!rows || input->ndim == 2)
+        return rows;
+    kdl_shape shape = kdl_tensor_shape(input);
+    shape.sizes[shape.ndim - 1] = rows->dims[1];
+    kdl_tensor *result = kdl_view(rows, shape);
+    kdl_tensor_release(rows);
+    return result;
+}
+
+kdl_tensor *kdl_f_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias)
+{
+    if (!check_linear(input, weight, bias))
+        return NULL;
+    kdl_dtype dtype = input->storage->dtype, computed = dtype == KDL_F64 ? KDL_F64 : KDL_F32;
+    kdl_tensor *rows = as_rows_of(input);
+    kdl_tensor *x = to_consuming(rows, computed), *w = kdl_to(weight, computed);
+    kdl_tensor *b = bias ? kdl_to(bias, computed) : NULL;
+    kdl_tensor *result = NULL;
+    if (x && w && (b || !bias)) {
+        result = multiply_add(x, w, b);
+        kdl__function *function = kdl__record(result, &linear_class, b ? 3 : 2, x, w, b);
+        kdl__save(function, 0, x);
+        kdl__save(function, 1, w);
+    }
+    kdl_tensor_release(x);
+    kdl_tensor_release(w);
+    kdl_tensor_release(b);
+    return to_consuming(like_batch(result, input), dtype);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gradients of what the core does with tensors: views, copies, and writes in place. */
+#include <string.h>
+
+#include "autograd/function.h"
+
+/* ---- views ------------------------------------------------------------------------------- */
+
+/* Zeros of the input's sizes with `grad` in the place of the view. Gives one reference. */
+static kdl_tensor *put_back(const kdl__function *function, const kdl__view_how *how,
+                            kdl_tensor *grad)
+{
+    const kdl__edge *input = &function->edges[0];
+    kdl_tensor *whole =
+        kdl__new_values(function->ctx, grad->storage->dtype, input->ndim, input->sizes);
+    if (!whole)
+        return NULL;
+    memset(whole->storage->data, 0, kdl_tensor_nbytes(whole));
+    kdl_tensor *place = how->kind == KDL__VIEW_SELECT
+                            ? kdl_select(whole, how->dim, how->start)
+                            : kdl_slice(whole, how->dim, how->start, INT64_MAX, how->step);
+    kdl_tensor *part = NULL;
+    if (place && how->kind == KDL__VIEW_RANGE)
+        part = kdl_narrow(place, how->dim, 0, grad->dims[how->dim]);
+    else
+        part = kdl_tensor_retain(place);
+    if (part)
+        kdl_copy_(part, grad);
+    kdl_tensor_release(part);
+    kdl_tensor_release(place);
+    return whole;
+}
+
+static kdl_tensor *permute_back(const kdl__view_how *how, kdl_tensor *grad)
+{
+    int back[KDL_MAX_DIMS];
+    for (int d = 0; d < grad->ndim; d++)
+        back[how->dims[d]] = d;
+    return kdl_permute(grad, grad->ndim, back);
+}
+
+static kdl_tensor *reshape_back(const kdl__edge *input, kdl_tensor *grad)
+{
+    kdl_shape shape = { .ndim = input->ndim };
+    memcpy(shape.sizes, input->sizes, (size_t)input->ndim * sizeof *shape.sizes);
+    return kdl_reshape(grad, shape);
+}
+
+static void view_backward(kdl__function *function, kdl_tensor *grad)
+{
+    const kdl__view_how *how = function->how;
+    switch (how->kind) {
+    case KDL__VIEW_RESHAPE:
+        kdl__give(function, 0, reshape_back(&function->edges[0], grad));
+        break;
+    case KDL__VIEW_PERMUTE:
+        kdl__give(function, 0, permute_back(how, grad));
+        break;
+    case KDL__VIEW_RANGE:
+    case KDL__VIEW_SELECT:
+        kdl__give(function, 0, put_back(function, how, grad));
+        break;
+    case KDL__VIEW_EXPAND:
+        kdl__give(function, 0, kdl_tensor_retain(grad)); /* summed on the way */
+    }
+}
+
+static const kdl__function_class view_class = { NULL, view_backward };
+
+void kdl__record_view(kdl_tensor *base, kdl_tensor *result, const kdl__view_how *how)
+{
+    kdl__function *function = kdl__record(result, &view_class, 1, base);
+    if (!function)
+        return;
+    function->how = kdl__alloc(base->ctx, 1, sizeof *how);
+    if (function->how)
+        *function->how = *how;
+}
+
+/* ---- copies ------------------------------------------------------------------------------ */
+
+static void copy_backward(kdl__function *function, kdl_tensor *grad)
+{
+    kdl__give(function, 0, kdl_tensor_retain(grad)); /* converted on the way */
+}
+
+static const kdl__function_class clone_class = { "CloneBackward0", copy_backward };
+static const kdl__function_class to_class = { "ToCopyBackward0", copy_backward };
+
+void kdl__record_copy(kdl_tensor *source, kdl_tensor *result)
+{
+    bool same = source->storage->dtype == result->storage->dtype;
+    kdl__record(result, same ? &clone_class : &to_class, 1, source);
+}
+
+/* ---- in place ---------------------------------------------------------------------------- */
+
+/*
+ * In-place functions are not recorded. What they would do to a gradient is never lost: they are
+ * refused where one would be, and what was kept for a backward pass knows its version.
+ */
+kdl_status kdl__check_write(kdl_tensor *tensor, kdl_tensor *source, const char *place)
+{
+    kdl_context *ctx = tensor->ctx;
+    if (tensor->requires_grad && kdl_tensor_is_leaf(tensor))
+        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                            "a leaf Variable that requires grad is being used in an in-place "
+                            "operation.");
+    if (tensor->requires_grad || (source && source->requires_grad))
+        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                            "in-place functions have no gradients yet: use one that makes a new "
+                            "tensor, or switch gradients off (kdl_set_grad_enabled)");
+    return KDL_OK;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * compute: the arithmetic of training on tensors in memory, without gradients: element by element
+ * with broadcasting, reductions, products of matrices. Tensors here are f32 or f64, the operands of
+ * one function of one dtype; masks are bool and indices i64. The layer above sees to that.
+ *
+ * What is computed here depends neither on the number of threads nor on the instruction set, but
+ * for the products of matrices, which oneDNN (f32) and OpenBLAS (f64) compute.
+ */
+#ifndef KDL_SRC_COMPUTE_COMPUTE_H
+#define KDL_SRC_COMPUTE_COMPUTE_H
+
+#include "ops/ops.h"
+
+/* ---- loops ------------------------------------------------------------------------------- */
+
+#define KDL__MAX_OPERANDS 5
+
+/*
+ * What is done to `n` elements of each operand, the element i of operand k at
+ * data[k] + i * strides[k] (strides in bytes). Runs on several threads at once.
+ */
+typedef void kdl__inner_loop(const void *arguments, char *const *data, const int64_t *strides,
+                             int64_t n);
+
+/*
+ * Runs the inner loop over all elements of `count` tensors, each broadcast to the sizes of the
+ * first, which must have a place for each element unless `serial`. On the context's threads, split
+ * between elements of the first tensor; `serial`: on this thread, in row-major order of the sizes.
+ */
+kdl_status kdl__loop_run(kdl_tensor *const *tensors, int count, bool serial, kdl__inner_loop *inner,
+                         const void *arguments);
+
+/* ---- element by element ------------------------------------------------------------------ */
+
+/* What the functions of one tensor take besides: PyTorch's arguments, in its order. */
+typedef struct kdl__numbers {
+    double a, b, c;
+} kdl__numbers;
+
+/* A function of one element and its derivative: y = f(x), and g * f'(x) from x or y. */
+typedef struct kdl__unary {
+    const char *name;             /* of the gradient's function, as PyTorch prints it */
+    bool saves_result;            /* the derivative is computed from y, not from x */
+    kdl__inner_loop *forward[2];  /* of f32, f64: y, x */
+    kdl__inner_loop *backward[2]; /* the gradient of x, g, x or y */
+} kdl__unary;
+
+/* In the order of KDL__UNARY_LIST (unary.h). */
+extern const kdl__unary kdl__unaries[];
+
+/* f(x), and g f'(x) where `saved` is x or y. Each gives one reference, NULL on failure. */
+kdl_tensor *kdl__compute_unary(const kdl__unary *function, kdl_tensor *x, kdl__numbers numbers);
+kdl_tensor *kdl__compute_derivative(const kdl__unary *function, kdl_tensor *g, kdl_tensor *saved,
+                                    kdl__numbers numbers);
+
+typedef enum kdl__binary {
+    KDL__ADD, /* a + alpha b */
+    KDL__MUL,
+    KDL__DIV,
+    KDL__POW,
+    KDL__MAXIMUM,
+    KDL__MINIMUM,
+    KDL__EQUAL, /* the rest: 1 or 0, in the operands' dtype */
+    KDL__LESS,
+    KDL__BINARY_COUNT
+} kdl__binary;
+
+/* a and b, broadcast against each other. Gives one reference. */
+kdl_tensor *kdl__compute_binary(kdl__binary function, kdl_tensor *a, kdl_tensor *b, double alpha);
+/* a where the mask is true, else b: all broadcast. */
+kdl_tensor *kdl__compute_where(kdl_tensor *mask, kdl_tensor *a, kdl_tensor *b);
+/* target += alpha * source, which is broadcast. */
+kdl_status kdl__accumulate(kdl_tensor *target, kdl_tensor *source, double alpha);
+
+/* Widens `shape` to what it and the tensor's sizes broadcast to; PyTorch's RuntimeError (false). */
+bool kdl__broadcast(kdl_context *ctx, kdl_shape *shape, const kdl_tensor *tensor);
+
+/* ---- reductions -------------------------------------------------------------------------- */
+
+/* The sum over the dimensions in `mask` (bit d: dimension d); those stay, of size 1, with `keep`. */
+kdl_tensor *kdl__compute_sum(kdl_tensor *tensor, uint32_t mask, bool keep);
+/* The sum over what broadcasting `shape` to the tensor's sizes repeated: a tensor of `shape`. */
+kdl_tensor *kdl__sum_to(kdl_tensor *tensor, int ndim, const int64_t *sizes);
+/* The largest element along `dim` (smallest with `least`), and where: the first of equals, or the
+ * first NaN. `indices` may be NULL; i64. */
+kdl_status kdl__compute_extreme(kdl_tensor *tensor, int dim, bool keep, bool least,
+                                kdl_tensor **values, kdl_tensor **indices);
+/* softmax or its logarithm along `dim`, row-major; and the gradient of its argument. */
+kdl_tensor *kdl__compute_softmax(kdl_tensor *tensor, int dim, bool logarithm);
+kdl_tensor *kdl__compute_softmax_grad(kdl_tensor *grad, kdl_tensor *result, int dim,
+                                      bool logarithm);
+
+/* ---- products of matrices ---------------------------------------------------------------- */
+
+/*
+ * result = alpha a b + beta result, each a matrix or (with as many dimensions as the others) a
+ * batch of them; `result` is row-major. A batch's dimensions of size 1 are broadcast.
+ */
+kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, double beta,
+                               kdl_tensor *result);
+
+/* ---- shared ------------------------------------------------------------------------------ */
+
+/* An uninitialised row-major tensor in memory, also in a deferred context. */
+kdl_tensor *kdl__new_values(kdl_context *ctx, kdl_dtype dtype, int ndim, const int64_t *sizes);
+/* 0 for f32, 1 for f64: the index into pairs of functions. */
+static inline int kdl__float_index(const kdl_tensor *tensor)
+{
+    return tensor->storage->dtype == KDL_F64;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions of one element, in f32 and f64, and their derivatives. */
+#include <math.h>
+
+#include "compute/compute.h"
+#include "compute/unary.h"
+
+#define T float
+#define M(function) function##f
+#define LOOP(name) name##_f32
+#include "compute/unary_loops.h"
+#undef T
+#undef M
+#undef LOOP
+
+#define T double
+#define M(function) function
+#define LOOP(name) name##_f64
+#include "compute/unary_loops.h"
+#undef T
+#undef M
+#undef LOOP
+
+enum { SAVES_x = false, SAVES_y = true };
+#define ENTRY(name, backward_name, saved, ...)                                                     \
+    { backward_name,                                                                               \
+      SAVES_##saved,                                                                               \
+      { name##_f32, name##_f64 },                                                                  \
+      { name##_backward_f32, name##_backward_f64 } },
+const kdl__unary kdl__unaries[] = { KDL__UNARY_LIST(ENTRY) };
+
+kdl_tensor *kdl__compute_unary(const kdl__unary *function, kdl_tensor *x, kdl__numbers numbers)
+{
+    kdl_tensor *y = kdl__new_values(x->ctx, x->storage->dtype, x->ndim, x->dims);
+    kdl_tensor *operands[] = { y, x };
+    if (y)
+        kdl__loop_run(operands, 2, false, function->forward[kdl__float_index(x)], &numbers);
+    return y;
+}
+
+kdl_tensor *kdl__compute_derivative(const kdl__unary *function, kdl_tensor *g, kdl_tensor *saved,
+                                    kdl__numbers numbers)
+{
+    kdl_tensor *result = kdl__new_values(g->ctx, g->storage->dtype, g->ndim, g->dims);
+    kdl_tensor *operands[] = { result, g, saved };
+    if (result)
+        kdl__loop_run(operands, 3, false, function->backward[kdl__float_index(g)], &numbers);
+    return result;
+}

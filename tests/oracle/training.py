@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libkindling_train through ctypes: what kindling.py is for libkindling."""
+import ctypes
+import os
+import pathlib
+
+import torch
+
+from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context, Iterator,
+                      IterationOptions, NewTensor, Status, Tensor, load)
+
+NUMBER = (NewTensor, POINTER, DOUBLE)
+TWO = (NewTensor, POINTER, POINTER)
+ONE = (NewTensor, POINTER)
+
+
+class BackwardOptions(ctypes.Structure):
+    """kdl_backward_options."""
+
+    _fields_ = [("nbytes", SIZE), ("gradient", POINTER), ("retain_graph", BOOL)]
+
+
+class ClassLossOptions(ctypes.Structure):
+    """kdl_f_class_loss_options."""
+
+    _fields_ = [("nbytes", SIZE), ("ignore_index", LONG), ("reduction", INT)]
+
+
+class SgdOptions(ctypes.Structure):
+    """kdl_sgd_options."""
+
+    _fields_ = [("nbytes", SIZE), ("lr", DOUBLE), ("momentum", DOUBLE), ("dampening", DOUBLE),
+                ("weight_decay", DOUBLE), ("nesterov", BOOL), ("maximize", BOOL)]
+
+
+class AdamOptions(ctypes.Structure):
+    """kdl_adam_options."""
+
+    _fields_ = [("nbytes", SIZE), ("lr", DOUBLE), ("beta1", DOUBLE), ("beta2", DOUBLE),
+                ("eps", DOUBLE), ("weight_decay", DOUBLE), ("amsgrad", BOOL), ("maximize", BOOL)]
+
+
+REDUCTIONS = ("none", "mean", "sum")
+HOOK = ctypes.CFUNCTYPE(POINTER, POINTER, POINTER)
+
+FUNCTIONS.update({
+    "kdl_train_enable": (Status, POINTER),
+    "kdl_set_grad_enabled": (BOOL, POINTER, BOOL),
+    "kdl_backward_with": (Status, POINTER, ctypes.POINTER(BackwardOptions)),
+    "kdl_tensor_grad": (POINTER, POINTER),
+    "kdl_tensor_set_grad": (Status, POINTER, POINTER),
+    "kdl_tensor_is_leaf": (BOOL, POINTER),
+    "kdl_tensor_grad_fn": (TEXT, POINTER),
+    "kdl_tensor_version": (ctypes.c_uint32, POINTER),
+    "kdl_retain_grad": (Status, POINTER),
+    "kdl_tensor_register_hook": (ctypes.c_uint64, POINTER, HOOK, POINTER),
+    "kdl_tensor_remove_hook": (None, POINTER, ctypes.c_uint64),
+    "kdl_forward": (NewTensor, POINTER, POINTER),
+    "kdl_where": (NewTensor, POINTER, POINTER, POINTER),
+    "kdl_clamp": (NewTensor, POINTER, DOUBLE, DOUBLE),
+    "kdl_matmul": TWO,
+    **{f"kdl_{name}": NUMBER for name in ("add", "sub", "mul", "div", "rsub", "rdiv", "pow")},
+    **{f"kdl_{name}_tensor": TWO for name in ("add", "sub", "mul", "div", "pow")},
+    "kdl_maximum": TWO,
+    "kdl_minimum": TWO,
+    **{f"kdl_{name}": ONE for name in (
+        "neg", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "square", "sin",
+        "cos", "tan", "tanh", "erf", "sigmoid", "sum", "mean")},
+    **{f"kdl_{name}_dim": (NewTensor, POINTER, INT, BOOL) for name in ("sum", "mean")},
+    **{f"kdl_{name}_dim": (NewTensor, POINTER, INT, BOOL, ctypes.POINTER(POINTER))
+       for name in ("max", "min")},
+    **{f"kdl_{name}": (NewTensor, POINTER, INT, BOOL) for name in ("argmax", "argmin")},
+    "kdl_cat": (NewTensor, ctypes.POINTER(POINTER), INT, INT),
+    "kdl_stack": (NewTensor, ctypes.POINTER(POINTER), INT, INT),
+    "kdl_f_linear": (NewTensor, POINTER, POINTER, POINTER),
+    **{f"kdl_f_{name}": ONE for name in (
+        "relu", "relu6", "logsigmoid", "silu", "mish", "softsign", "tanhshrink", "hardsigmoid",
+        "hardswish", "selu")},
+    **{f"kdl_f_{name}": NUMBER for name in ("elu", "celu", "leaky_relu", "softshrink",
+                                            "hardshrink")},
+    **{f"kdl_f_{name}": (NewTensor, POINTER, DOUBLE, DOUBLE)
+       for name in ("hardtanh", "softplus", "threshold")},
+    "kdl_f_gelu": (NewTensor, POINTER, TEXT),
+    "kdl_f_softmax": (NewTensor, POINTER, INT),
+    "kdl_f_log_softmax": (NewTensor, POINTER, INT),
+    "kdl_f_dropout": (NewTensor, POINTER, DOUBLE, BOOL),
+    "kdl_f_mse_loss": (NewTensor, POINTER, POINTER, INT),
+    "kdl_f_l1_loss": (NewTensor, POINTER, POINTER, INT),
+    "kdl_f_cross_entropy_with": (NewTensor, POINTER, POINTER, ctypes.POINTER(ClassLossOptions)),
+    "kdl_f_nll_loss_with": (NewTensor, POINTER, POINTER, ctypes.POINTER(ClassLossOptions)),
+    "kdl_f_embedding": (NewTensor, POINTER, POINTER, LONG),
+    "kdl_optim_sgd_with": (POINTER, Iterator, ctypes.POINTER(SgdOptions)),
+    "kdl_optim_adam_with": (POINTER, Iterator, ctypes.POINTER(AdamOptions)),
+    "kdl_optim_adamw_with": (POINTER, Iterator, ctypes.POINTER(AdamOptions)),
+    "kdl_optimizer_release": (None, POINTER),
+    "kdl_optimizer_step": (Status, POINTER),
+    "kdl_optimizer_zero_grad": (Status, POINTER),
+})
+
+
+def load_training(path):
+    """libkindling_train, which lies beside libkindling; a look-up in it finds both's functions."""
+    return load(pathlib.Path(path).with_name("libkindling_train.so"))
+
+
+def default_path(build):
+    return os.environ.get("KINDLING_LIBRARY", str(build / "libkindling.so"))
+
+
+class Training(Context):
+    """A context that can train."""
+
+    def __init__(self, library, threads=1):
+        super().__init__(library, threads=threads)
+        self.call("kdl_train_enable", self)
+
+    def leaf(self, value):
+        """A copy of a torch.Tensor that requires gradients where that does."""
+        tensor = self.tensor(value)
+        if value.requires_grad:
+            tensor.kdl_requires_grad_(True)
+        return tensor
+
+    def many(self, name, tensors, dim):
+        """kdl_cat or kdl_stack."""
+        pointers = (POINTER * len(tensors))(*(tensor.pointer for tensor in tensors))
+        return self.call(name, pointers, len(tensors), dim)
+
+    def backward(self, tensor, gradient=None, retain_graph=False):
+        self.call("kdl_backward_with", tensor,
+                  BackwardOptions(ctypes.sizeof(BackwardOptions),
+                                  gradient.pointer if gradient else None, retain_graph))
+
+    def grad(self, tensor):
+        """A copy of a tensor's gradient, or None."""
+        grad = self.call("kdl_tensor_grad", tensor)
+        return grad and Tensor(self, self.library.kdl_tensor_retain(grad)).torch().contiguous()
+
+    def class_loss(self, name, scores, labels, ignore_index=-100, reduction="mean"):
+        return self.call(f"kdl_f_{name}_with", scores, labels,
+                         ClassLossOptions(ctypes.sizeof(ClassLossOptions), ignore_index,
+                                          REDUCTIONS.index(reduction)))
+
+    def optimizer(self, name, module, **options):
+        """An optimiser by its name in PyTorch, of a module's parameters."""
+        struct = SgdOptions if name == "SGD" else AdamOptions
+        defaults = ({"lr": 1e-3} if name == "SGD" else
+                    {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+                     "weight_decay": 0.01 if name == "AdamW" else 0})
+        if "betas" in options:
+            options["beta1"], options["beta2"] = options.pop("betas")
+        iterator = self.call("kdl_named_parameters_with", module,
+                             IterationOptions(ctypes.sizeof(IterationOptions), b"", True, True))
+        return Optimizer(self, self.call(f"kdl_optim_{name.lower()}_with", iterator,
+                                         struct(ctypes.sizeof(struct), **{**defaults, **options})))
+
+
+class Optimizer:
+    """A kdl_optimizer."""
+
+    def __init__(self, context, pointer):
+        self.context, self.pointer = context, pointer
+
+    def __del__(self):
+        self.context.library.kdl_optimizer_release(self.pointer)
+
+    def step(self):
+        self.context.call("kdl_optimizer_step", self)
+
+    def zero_grad(self):
+        self.context.call("kdl_optimizer_zero_grad", self)
+
+
+def assert_close(ours, theirs, *what):
+    """Within 1e-5 (f64: 1e-10) of the result's scale; the same infinities and NaNs."""
+    assert ours.dtype == theirs.dtype and ours.shape == theirs.shape, what
+    limit = {torch.float64: 1e-10, torch.float32: 1e-5}.get(theirs.dtype, 1e-2)
+    special = ~theirs.isfinite()
+    assert torch.equal(special, ~ours.isfinite()), what
+    assert torch.equal(ours[special].nan_to_num(1.5), theirs[special].nan_to_num(1.5)), what
+    difference = (ours.double() - theirs.double())[~special].abs()
+    scale = theirs.double()[~special].abs()
+    if difference.numel():
+        assert float(difference.max()) <= limit * max(float(scale.max()), 1e-30), (
+            what, float(difference.max()), float(scale.max()))

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gradients by themselves: each function against finite differences in f64, and its memory. */
+#include <math.h>
+#include "kindling/train.h"
+#include "support/counting_allocator.h"
+#include "support/unit.h"
+
+static int set_up(void **state)
+{
+    *state = kdl_context_new(NULL);
+    if (!*state)
+        return 1;
+    kdl_manual_seed(*state, 1);
+    return kdl_train_enable(*state) != KDL_OK;
+}
+
+static int tear_down(void **state)
+{
+    int failed = kdl_error_status(*state) != KDL_OK;
+    kdl_context_release(*state);
+    return failed;
+}
+
+/* ---- finite differences ------------------------------------------------------------------ */
+
+/* A function of two tensors (3, 4), of which it may leave the second alone. */
+typedef kdl_tensor *body(kdl_tensor *a, kdl_tensor *b);
+
+/* The sum of what the function gives, weighted so that no element is like another. */
+static kdl_tensor *weighted(body *function, kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *value = function(a, b);
+    kdl_tensor *flat = value ? kdl_reshape(value, KDL_SHAPE(-1)) : NULL;
+    kdl_tensor *weights = NULL, *product = NULL, *sum = NULL;
+    if (flat)
+        weights =
+            kdl_linspace(kdl_tensor_context(a), 0.5, 1.5, kdl_tensor_numel(flat), .dtype = KDL_F64);
+    if (weights)
+        product = kdl_mul_tensor(flat, weights);
+    if (product)
+        sum = kdl_sum(product);
+    kdl_tensor_release(value);
+    kdl_tensor_release(flat);
+    kdl_tensor_release(weights);
+    kdl_tensor_release(product);
+    return sum;
+}
+
+static double evaluate(body *function, kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *sum = weighted(function, a, b);
+    assert_non_null(sum);
+    double value = kdl_tensor_item(sum);
+    kdl_tensor_release(sum);
+    return value;
+}
+
+static void check_gradient(body *function, kdl_tensor *a, kdl_tensor *b, kdl_tensor *moved)
+{
+    static const double step = 1e-6;
+    double *values = kdl_tensor_data(moved);
+    const double *grad = kdl_tensor_data(kdl_tensor_grad(moved));
+    for (int64_t i = 0; i < kdl_tensor_numel(moved); i++) {
+        double kept = values[i];
+        values[i] = kept + step;
+        double above = evaluate(function, a, b);
+        values[i] = kept - step;
+        double below = evaluate(function, a, b);
+        values[i] = kept;
+        assert_float_equal(grad[i], (above - below) / (2 * step), 1e-6 * (1 + fabs(grad[i])));
+    }
+}
+
+static void check_function(kdl_context *ctx, body *function)
+{
+    kdl_tensor *a = kdl_rand(ctx, KDL_SHAPE(3, 4), .dtype = KDL_F64);
+    kdl_tensor *b = kdl_rand(ctx, KDL_SHAPE(3, 4), .dtype = KDL_F64);
+    kdl_add_(a, 0.3);
+    kdl_add_(b, 0.4);
+    kdl_requires_grad_(a, true);
+    kdl_requires_grad_(b, true);
+    kdl_tensor *sum = weighted(function, a, b);
+    assert_int_equal(kdl_backward(sum), KDL_OK);
+    kdl_tensor_release(sum);
+    bool was = kdl_set_grad_enabled(ctx, false);
+    check_gradient(function, a, b, a);
+    if (kdl_tensor_grad(b))
+        check_gradient(function, a, b, b);
+    kdl_set_grad_enabled(ctx, was);
+    kdl_tensor_release(a);
+    kdl_tensor_release(b);
+}
+
+#define UNARY(name, call)                                                                          \
+    static kdl_tensor *name(kdl_tensor *a, kdl_tensor *b)                                          \
+    {                                                                                              \
+        (void)b;                                                                                   \
+        return call;                                                                               \
+    }
+UNARY(exponential, kdl_exp(a))
+UNARY(logarithm, kdl_log(a))
+UNARY(root, kdl_sqrt(a))
+UNARY(inverse, kdl_rdiv(a, 2))
+UNARY(power, kdl_pow(a, 2.5))
+UNARY(tangent, kdl_tanh(a))
+UNARY(sigmoid, kdl_sigmoid(a))
+UNARY(gelu, kdl_f_gelu(a, "none"))
+UNARY(gelu_tanh, kdl_f_gelu(a, "tanh"))
+UNARY(mish, kdl_f_mish(a))
+UNARY(softplus, kdl_f_softplus(a, 2, 20))
+UNARY(softmax, kdl_f_softmax(a, 0))
+UNARY(log_softmax, kdl_f_log_softmax(a, -1))
+UNARY(mean, kdl_mean_dim(a, 0, true))
+UNARY(largest, kdl_max_dim(a, 1, false, NULL))
+UNARY(turned, kdl_transpose(a, 0, 1))
+UNARY(part, kdl_slice(a, 1, 1, INT64_MAX, 2))
+UNARY(chosen, kdl_select(a, 0, 1))
+
+static kdl_tensor *quotient(kdl_tensor *a, kdl_tensor *b)
+{
+    return kdl_div_tensor(a, b);
+}
+
+static kdl_tensor *raised(kdl_tensor *a, kdl_tensor *b)
+{
+    return kdl_pow_tensor(a, b);
+}
+
+/* b of which all but the first row is repeated. */
+static kdl_tensor *broadcast(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *row = kdl_select(b, 0, 0), *product = row ? kdl_mul_tensor(a, row) : NULL;
+    kdl_tensor_release(row);
+    return product;
+}
+
+static kdl_tensor *product(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *other = kdl_t(b), *result = other ? kdl_matmul(a, other) : NULL;
+    kdl_tensor_release(other);
+    return result;
+}
+
+static kdl_tensor *linear(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *bias = kdl_select(b, 1, 0), *result = bias ? kdl_f_linear(a, b, bias) : NULL;
+    kdl_tensor_release(bias);
+    return result;
+}
+
+static kdl_tensor *together(kdl_tensor *a, kdl_tensor *b)
+{
+    return kdl_cat((kdl_tensor *[]){ a, b, a }, 3, 1);
+}
+
+static void test_finite_differences(void **state)
+{
+    static body *const functions[] = {
+        exponential, logarithm, root,     inverse, power,     tangent,     sigmoid, gelu,
+        gelu_tanh,   mish,      softplus, softmax, mean,      largest,     turned,  part,
+        chosen,      raised,    quotient, product, broadcast, log_softmax, linear,  together,
+    };
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        check_function(*state, functions[i]);
+}
+
+/* ---- the graph --------------------------------------------------------------------------- */
+
+static void test_graph(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_tensor *x = kdl_full(ctx, KDL_SHAPE(2), 3, .requires_grad = true);
+    kdl_tensor *square = kdl_mul_tensor(x, x), *sum = kdl_sum(square);
+    assert_true(kdl_tensor_is_leaf(x));
+    assert_string_equal(kdl_tensor_grad_fn(square), "MulBackward0");
+    kdl_backward(sum, .retain_graph = true);
+    kdl_backward(sum); /* gradients add up */
+    assert_float_equal(kdl_tensor_get(kdl_tensor_grad(x), (int64_t[]){ 1 }), 12, 0);
+    assert_int_equal(kdl_backward(sum), KDL_ERROR_RUNTIME);
+    kdl_error_clear(ctx);
+    kdl_mul_(x, 2);
+    assert_error(ctx, KDL_ERROR_RUNTIME,
+                 "a leaf Variable that requires grad is being used in an in-place operation.");
+    kdl_init_ones_(x); /* torch.nn.init works without gradients */
+    assert_int_equal(kdl_error_status(ctx), KDL_OK);
+    kdl_tensor *detached = kdl_detach(x);
+    assert_false(kdl_tensor_requires_grad(detached));
+    kdl_tensor_release(detached);
+    kdl_tensor_release(sum);
+    kdl_tensor_release(square);
+    kdl_tensor_release(x);
+}
+
+static void test_text(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_tensor *x = kdl_ones(ctx, KDL_SHAPE(2), .requires_grad = true), *y = kdl_exp(x);
+    char *text = kdl_tensor_to_string(y);
+    assert_string_equal(text, "tensor([2.7183, 2.7183], grad_fn=<ExpBackward0>)");
+    kdl_free(ctx, text);
+    kdl_tensor_release(x);
+    kdl_tensor_release(y);
+}
+
+/* ---- failing memory ---------------------------------------------------------------------- */
+
+static kdl_status train(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 2, 3), kdl_nn_tanh(ctx),
+                                        kdl_nn_dropout(ctx), kdl_nn_linear(ctx, 3, 2));
+    kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(4, 2));
+    kdl_tensor *labels = kdl_zeros(ctx, KDL_SHAPE(4), .dtype = KDL_I64);
+    kdl_optimizer *optimizer = net ? kdl_optim_adamw(kdl_named_parameters(net), 0.1) : NULL;
+    for (int i = 0; i < 2 && !kdl_error_status(ctx); i++) {
+        kdl_optimizer_zero_grad(optimizer);
+        kdl_tensor *output = kdl_forward(net, input);
+        kdl_tensor *loss = kdl_f_cross_entropy(output, labels);
+        kdl_backward(loss);
+        kdl_optimizer_step(optimizer);
+        kdl_tensor_release(output);
+        kdl_tensor_release(loss);
+    }
+    kdl_optimizer_release(optimizer);
+    kdl_tensor_release(input);
+    kdl_tensor_release(labels);
+    kdl_module_release(net);
+    return kdl_error_status(ctx);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    check_allocation_failures(train, NULL);
+}
+
+#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT_TEST(test_finite_differences),
+        UNIT_TEST(test_graph),
+        UNIT_TEST(test_text),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
