@@ -104,6 +104,13 @@ class SaveOptions(ctypes.Structure):
                 ("progress_user_data", POINTER)]
 
 
+class FromStringOptions(ctypes.Structure):
+    """kdl_from_string_options."""
+
+    _fields_ = [("nbytes", SIZE), ("dtype", INT), ("assume", ctypes.POINTER(TEXT)),
+                ("assume_count", INT), ("note", POINTER), ("note_user_data", POINTER)]
+
+
 class PlanTensor(ctypes.Structure):
     """kdl_plan_tensor."""
 
@@ -330,6 +337,11 @@ FUNCTIONS = {
     "kdl_load_with": (Status, POINTER, TEXT, ctypes.POINTER(LoadOptions)),
     "kdl_module_to": (Status, POINTER, INT),
     "kdl_model_from_config_with": (NewModule, POINTER, TEXT, SIZE, ctypes.POINTER(ModelOptions)),
+    "kdl_module_from_string_with": (NewModule, POINTER, TEXT, SIZE,
+                                    ctypes.POINTER(FromStringOptions)),
+    "kdl_submodule": (POINTER, POINTER, TEXT),
+    "kdl_parameter": (POINTER, POINTER, TEXT),
+    "kdl_apply_rules": (Status, POINTER, ctypes.POINTER(TEXT), INT),
     "kdl_model_checkpoint_plan": (NewPlan, POINTER),
     "kdl_plan_new": (NewPlan, POINTER),
     "kdl_module_plan": (Status, POINTER, POINTER),
@@ -365,6 +377,12 @@ def load(path):
                                 NewStateDict: POINTER,
                                 Status: INT}.get(result, result)
     return library
+
+
+def texts(strings):
+    """An array of C strings."""
+    encoded = [string.encode() for string in strings]
+    return (TEXT * len(encoded))(*encoded)
 
 
 class Context:
@@ -448,6 +466,13 @@ class Context:
                                DTYPES.index(dtype) if dtype else len(DTYPES),
                                head.encode() if head else None)
         return self.call("kdl_model_from_config_with", self, text, len(text), options)
+
+    def from_string(self, printed, dtype=torch.float32, assume=()):
+        """kdl_module_from_string() of the text that print(module) writes."""
+        text, assumed = printed.encode(), texts(assume)
+        options = FromStringOptions(ctypes.sizeof(FromStringOptions), DTYPES.index(dtype), assumed,
+                                    len(assumed), None, None)
+        return self.call("kdl_module_from_string_with", self, text, len(text), options)
 
     def tensor(self, source):
         """A copy of a torch.Tensor."""

@@ -5,6 +5,7 @@
 #include "kindling/kindling.h"
 #include "support/counting_allocator.h"
 #include "support/golden.h"
+#include "support/modules.h"
 #include "support/unit.h"
 
 enum { MAX_CALL = 256, MAX_TEXT = 1 << 14 };
@@ -30,22 +31,6 @@ static kdl_shape read_shape(const char *text)
     for (char *end; *text && shape.ndim < KDL_MAX_DIMS; text = end)
         shape.sizes[shape.ndim++] = strtoll(text, &end, 10);
     return shape;
-}
-
-/* Of the state_dict's values, one tensor after the other. */
-static uint64_t digest_values(kdl_module *module)
-{
-    size_t total = 0, nbytes = 0;
-    for (kdl_iterator it = kdl_state_dict(module); kdl_next(&it);)
-        total += kdl_tensor_nbytes(it.tensor);
-    char *values = malloc(total + 1);
-    for (kdl_iterator it = kdl_state_dict(module); kdl_next(&it);) {
-        memcpy(values + nbytes, kdl_tensor_data(it.tensor), kdl_tensor_nbytes(it.tensor));
-        nbytes += kdl_tensor_nbytes(it.tensor);
-    }
-    uint64_t digest = golden_digest(values, nbytes);
-    free(values);
-    return digest;
 }
 
 static void check_call(kdl_context *ctx, const char *call, kdl_shape input, const char *line,

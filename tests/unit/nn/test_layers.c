@@ -5,6 +5,7 @@
 #include "kindling/kindling.h"
 #include "support/counting_allocator.h"
 #include "support/golden.h"
+#include "support/modules.h"
 #include "support/unit.h"
 
 /* ---- the containers, by their names in tests/golden/make_nn.py -------------------------------- */
@@ -58,21 +59,6 @@ static const struct container *find_container(const char *name)
 }
 
 /* ---- comparing --------------------------------------------------------------------------- */
-
-/* Of the state_dict's values, one tensor after the other. */
-static uint64_t digest_values(kdl_module *module)
-{
-    size_t nbytes = 0;
-    char *values = malloc(1 << 16);
-    for (kdl_iterator it = kdl_state_dict(module); kdl_next(&it);) {
-        assert_true(nbytes + kdl_tensor_nbytes(it.tensor) <= 1 << 16);
-        memcpy(values + nbytes, kdl_tensor_data(it.tensor), kdl_tensor_nbytes(it.tensor));
-        nbytes += kdl_tensor_nbytes(it.tensor);
-    }
-    uint64_t digest = golden_digest(values, nbytes);
-    free(values);
-    return digest;
-}
 
 static void check_container(kdl_context *ctx, const char *line, const char *text)
 {
