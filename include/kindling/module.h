@@ -88,7 +88,14 @@ struct kdl_module_class {
     void (*copy)(kdl_module *copy, const kdl_module *source);
     /** How torch.nn's classes are constructed and printed (private); inherited. */
     const struct kdl__arguments *arguments;
-    void (*reserved[6])(void); /**< NULL */
+    /** As a parametrization (nn_parametrize.h), forward(*originals): gives one reference. */
+    kdl_tensor *(*parametrize)(kdl_module *module, int count, kdl_tensor *const *originals);
+    /**
+     * right_inverse(value): puts new references into `originals` (room for KDL_MAX_ORIGINALS) and
+     * returns how many; 0 when it fails. NotImplementedError: there is none.
+     */
+    int (*right_inverse)(kdl_module *module, kdl_tensor *value, kdl_tensor **originals);
+    void (*reserved[4])(void); /**< NULL */
 };
 
 /** nn.Module, the parent of all. */

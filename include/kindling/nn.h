@@ -19,6 +19,7 @@
 #include "kindling/nn_linear.h"
 #include "kindling/nn_loss.h"
 #include "kindling/nn_norm.h"
+#include "kindling/nn_parametrize.h"
 #include "kindling/nn_pool.h"
 #include "kindling/nn_recurrent.h"
 #include "kindling/nn_shape.h"

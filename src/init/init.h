@@ -18,6 +18,13 @@ extern const kdl__op_class kdl__op_trunc_normal;
 extern const kdl__op_class kdl__op_trunc_normal_serial;
 extern const kdl__op_class kdl__op_trunc_normal_rejection; /* uniform candidates, rejected */
 
+extern const kdl__op_class kdl__op_norm_except_dim; /* integer: whether columns are summed */
+/* What parametrizations make of the tensors that they read, see maps.c. */
+extern const kdl__op_class kdl__op_weight_norm;   /* integer: rows */
+extern const kdl__op_class kdl__op_power_u;       /* integer: height, width, rounds; number: eps */
+extern const kdl__op_class kdl__op_power_v;       /* the same */
+extern const kdl__op_class kdl__op_spectral_norm; /* integer: height, width */
+
 /* ---- Python's arithmetic ----------------------------------------------------------------- */
 
 /* value ** 2: libm's pow, which is not always value * value. */
@@ -27,6 +34,12 @@ bool kdl__python_square(kdl_context *ctx, const char *place, double value, doubl
 
 /* ZeroDivisionError of floats. */
 kdl_status kdl__fail_zero_division(kdl_context *ctx, const char *place);
+
+/*
+ * torch.norm_except_dim(tensor, 2, dim), where `dim` is that of a dimension, or -1 for the norm of
+ * all: a new tensor, NULL on failure.
+ */
+kdl_tensor *kdl__norm_except_dim(kdl_tensor *tensor, int dim, const char *place);
 
 /* ---- shared ------------------------------------------------------------------------------ */
 

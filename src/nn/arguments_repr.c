@@ -157,6 +157,12 @@ static bool has_default(const kdl_module *module, const kdl__arguments *argument
     }
 }
 
+/* Whether the module has a parameter of that name, or what has become of one. */
+static bool is_present(const kdl_module *module, const char *name)
+{
+    return kdl_parameter(module, name) || kdl_is_parametrized(module, name);
+}
+
 /* What stands in braces. */
 typedef struct braces {
     const kdl__argument *argument;
@@ -181,7 +187,7 @@ static bool says_something(const kdl_module *module, const kdl__arguments *argum
     while ((from = strchr(from, '{')) && from < end) {
         braces field;
         from = read_field(arguments, from, &field);
-        if (field.presence ? !kdl_parameter(module, field.argument->name)
+        if (field.presence ? !is_present(module, field.argument->name)
                            : !has_default(module, arguments, field.argument))
             return true;
     }
@@ -203,7 +209,7 @@ static void add_part(kdl__text *text, const kdl_module *module, const kdl__argum
         braces field;
         from = read_field(arguments, from, &field);
         if (field.presence)
-            kdl__text_puts(text, kdl__bool_name(kdl_parameter(module, field.argument->name)));
+            kdl__text_puts(text, kdl__bool_name(is_present(module, field.argument->name)));
         else
             kdl__text_argument(text, module, field.argument, field.repr);
     }

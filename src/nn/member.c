@@ -125,8 +125,7 @@ kdl_status kdl_register_buffer_with(kdl_module *module, const char *name, kdl_te
     return put_tensor(module, name, tensor, KDL__BUFFER, options.persistent);
 }
 
-/* Takes a member out; what it stands for loses a name. */
-static void take_out(kdl_module *module, kdl__member *member)
+void kdl__module_take_out(kdl_module *module, kdl__member *member)
 {
     kdl__member taken = *member;
     size_t behind = module->count - (size_t)(member - module->members) - 1;
@@ -147,7 +146,7 @@ kdl_status kdl_set_attribute(kdl_module *module, const char *name, kdl_tensor *t
     bool persistent = existing && existing->persistent;
     if (tensor && tensor->is_parameter) {
         if (existing && kind != KDL__PARAMETER)
-            take_out(module, existing);
+            kdl__module_take_out(module, existing);
         kind = KDL__PARAMETER;
         persistent = true;
     } else if (tensor && (kind == KDL__PARAMETER || kind == KDL__MODULE)) {
@@ -170,7 +169,7 @@ kdl_status kdl_delete_attribute(kdl_module *module, const char *name)
     if (!member)
         return kdl__fail(module->ctx, KDL_ERROR_KEY, "'%s' object has no attribute '%s'",
                          module->class->name, name);
-    take_out(module, member);
+    kdl__module_take_out(module, member);
     return KDL_OK;
 }
 

@@ -53,6 +53,11 @@ kdl_status kdl_reset_parameters(kdl_module *module)
     if (kdl__module_refuses(module))
         return kdl__module_refusal(module);
     const char *name = module->class->name;
+    if (kdl_is_parametrized(module, NULL))
+        return kdl__fail(module->ctx, KDL_ERROR_NOT_IMPLEMENTED,
+                         "reset_parameters() of a parametrized %s is not supported: remove the "
+                         "parametrizations first",
+                         name);
     for (const kdl_module_class *class = module->class; class; class = class->parent) {
         if (class->reset_parameters) {
             const kdl__tape *tape = kdl__no_grad(module->ctx);

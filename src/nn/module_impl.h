@@ -93,6 +93,9 @@ kdl_module *kdl__module_finish(kdl_module *module);
 /* The member of a name (not a path), of any kind, or NULL. */
 kdl__member *kdl__module_find(const kdl_module *module, const char *name, size_t length);
 
+/* Takes a member out of its module; what it stands for loses a name. */
+void kdl__module_take_out(kdl_module *module, kdl__member *member);
+
 /*
  * The distinct children that are not None, in order: start with *index = 0; NULL at the end. As
  * Module.children() does, it gives a module with two names here once.

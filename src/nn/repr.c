@@ -106,7 +106,8 @@ static void add_module(kdl__text *text, kdl_module *module, size_t indent, int d
     if (!extra)
         return;
     bool one_line = kdl_child_count(module) == 0 && !strchr(extra, '\n');
-    kdl__text_printf(text, "%s(", module->class->name);
+    kdl__text_printf(text, "%s%s(", kdl_is_parametrized(module, NULL) ? "Parametrized" : "",
+                     module->class->name);
     if (!one_line && *extra)
         new_line(text, indent + INDENT);
     add_indented(text, extra, indent + INDENT);

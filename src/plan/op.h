@@ -54,7 +54,9 @@ enum {
     /* Elements are counted by descending stride (as random fills visit them), not row-major. */
     KDL__OP_STREAM_ORDER = 2,
     /* The op reads `source`, which has an element for each of its own. */
-    KDL__OP_SOURCE = 4
+    KDL__OP_SOURCE = 4,
+    /* The op reads `source`, of any number of elements, in its own way; check() looks at it. */
+    KDL__OP_FREE_SOURCE = 8
 };
 
 #define KDL__OP_NUMBERS 4

@@ -26,6 +26,11 @@ static const kdl__op_class *const classes[] = {
     &kdl__op_trunc_normal,
     &kdl__op_trunc_normal_serial,
     &kdl__op_trunc_normal_rejection,
+    &kdl__op_norm_except_dim,
+    &kdl__op_weight_norm,
+    &kdl__op_power_u,
+    &kdl__op_power_v,
+    &kdl__op_spectral_norm,
 };
 
 const kdl__op_class *kdl__recipe_class(const char *name)

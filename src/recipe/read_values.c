@@ -113,7 +113,7 @@ static bool read_source(kdl__recipe_reader *r, const kdl__path *at, const json_t
     kdl_shape shape;
     const kdl__path below = { at, "source", 0 };
     const json_t *source = json_object_get(object, "source");
-    if (!(op->class->flags & KDL__OP_SOURCE))
+    if (!(op->class->flags & (KDL__OP_SOURCE | KDL__OP_FREE_SOURCE)))
         return true;
     if (!source)
         return kdl__field_fail(r->ctx, at, "the field 'source' is missing");
@@ -126,7 +126,8 @@ static bool read_source(kdl__recipe_reader *r, const kdl__path *at, const json_t
             return kdl__field_fail(r->ctx, &below, "its shape is not that of the op");
         kdl__region_sort_both(&op->region, &op->source.region);
     }
-    return op->source.region.numel == op->region.numel ||
+    return (op->class->flags & KDL__OP_FREE_SOURCE) ||
+           op->source.region.numel == op->region.numel ||
            kdl__field_fail(r->ctx, &below, "it has %lld elements for %lld",
                            (long long)op->source.region.numel, (long long)op->region.numel);
 }
@@ -232,7 +233,8 @@ static bool check_fields(kdl__recipe_reader *r, const kdl__path *at, const json_
     memcpy(known + COMMON + KDL__OP_NUMBERS, class->integer_names, sizeof class->integer_names);
     if (!kdl__field_object(r->ctx, at, object, known, sizeof known / sizeof *known))
         return false;
-    return !json_object_get(object, "source") || (class->flags & KDL__OP_SOURCE) != 0 ||
+    return !json_object_get(object, "source") ||
+           (class->flags & (KDL__OP_SOURCE | KDL__OP_FREE_SOURCE)) != 0 ||
            kdl__field_fail(r->ctx, at, "'%s' takes no 'source'", class->name);
 }
 

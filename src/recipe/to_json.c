@@ -238,7 +238,7 @@ static void add_op(writer *w, kdl__text *json, const kdl__op *op, const kdl__reg
     add_arguments(json, op);
     add_region(json, &op->region, whole);
     add_draws(w, json, op);
-    if (op->class->flags & KDL__OP_SOURCE) {
+    if (op->class->flags & (KDL__OP_SOURCE | KDL__OP_FREE_SOURCE)) {
         const kdl__region *view = &op->source.region;
         kdl__text_puts(json, ", \"source\": {");
         add_values(w, json, &op->source, view->ndim, view->sizes);

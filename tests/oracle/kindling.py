@@ -146,6 +146,14 @@ INIT = {
     "kaiming_normal_": (KAIMING, {"a": 0, "mode": "fan_in", "nonlinearity": "leaky_relu"}),
     "sparse_": (init_options(("std", DOUBLE), GENERATOR), {"std": 0.01}),
 }
+NONE_INT = -2**63
+# torch.nn.utils.parametrizations, likewise.
+PARAMETRIZATIONS = {
+    "weight_norm": (init_options(("name", TEXT), ("dim", LONG)), {"name": "weight", "dim": 0}),
+    "spectral_norm": (
+        init_options(("name", TEXT), ("n_power_iterations", LONG), ("eps", DOUBLE), ("dim", LONG)),
+        {"name": "weight", "n_power_iterations": 1, "eps": 1e-12, "dim": None}),
+}
 CALCULATE_GAIN = init_options(("param", DOUBLE))
 
 WARNING_CALLBACK = ctypes.CFUNCTYPE(None, POINTER, TEXT)
@@ -343,6 +351,11 @@ FUNCTIONS = {
     "kdl_parameter": (POINTER, POINTER, TEXT),
     "kdl_apply_rules": (Status, POINTER, ctypes.POINTER(TEXT), INT),
     "kdl_model_checkpoint_plan": (NewPlan, POINTER),
+    "kdl_is_parametrized": (BOOL, POINTER, TEXT),
+    "kdl_parametrized": (NewTensor, POINTER, TEXT),
+    "kdl_set_parametrized": (Status, POINTER, TEXT, POINTER),
+    "kdl_remove_parametrizations": (Status, POINTER, TEXT, BOOL),
+    "kdl_module_train": (Status, POINTER, BOOL),
     "kdl_plan_new": (NewPlan, POINTER),
     "kdl_module_plan": (Status, POINTER, POINTER),
     "kdl_plan_release": (None, POINTER),
@@ -354,6 +367,9 @@ FUNCTIONS.update({
     f"kdl_init_{name}with_": (
         Status, POINTER, *((DOUBLE,) if name == "sparse_" else ()), ctypes.POINTER(struct))
     for name, (struct, _) in INIT.items()})
+FUNCTIONS.update({
+    f"kdl_parametrizations_{name}_with": (Status, POINTER, ctypes.POINTER(struct))
+    for name, (struct, _) in PARAMETRIZATIONS.items()})
 
 
 class KindlingError(Exception):
@@ -644,6 +660,15 @@ class Module:
             tensor = iterator.tensor and self.context.call("kdl_tensor_retain", iterator.tensor)
             found.append((iterator.name.decode(), tensor))
         return found
+
+
+    def parametrize(self, function, **named):
+        """A function of torch.nn.utils.parametrizations."""
+        struct, defaults = PARAMETRIZATIONS[function]
+        values = [NONE_INT if v is None else v.encode() if isinstance(v, str) else v
+                  for v in {**defaults, **named}.values()]
+        self.context.call(f"kdl_parametrizations_{function}_with", self,
+                          struct(ctypes.sizeof(struct), *values))
 
 
 class Plan:

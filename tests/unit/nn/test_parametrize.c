@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parametrizations of one's own, and the library's through the C API: what PyTorch's tests ask. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "kindling/kindling.h"
+#include "nn/module_impl.h"
+#include "support/counting_allocator.h"
+#include "support/golden.h"
+#include "support/unit.h"
+
+static int set_up(void **state)
+{
+    *state = kdl_context_new(NULL);
+    kdl_manual_seed(*state, 7);
+    return *state == NULL;
+}
+
+static int tear_down(void **state)
+{
+    kdl_context *ctx = *state;
+    int failed = kdl_error_status(ctx) != KDL_OK;
+    kdl_context_release(ctx);
+    return failed;
+}
+
+/* ---- parametrizations of one's own ------------------------------------------------------- */
+
+/* x + x' */
+static kdl_tensor *symmetric_forward(kdl_module *module, kdl_tensor *x)
+{
+    (void)module;
+    kdl_tensor *result = kdl_clone(x), *transposed = kdl_t(x);
+    if (result && transposed)
+        kdl_add_tensor_(result, transposed);
+    kdl_tensor_release(transposed);
+    return result;
+}
+static const kdl_module_class symmetric = { .name = "Symmetric", .forward = symmetric_forward };
+
+/* 2 x, with its inverse. */
+static kdl_tensor *twice(kdl_tensor *x, double factor)
+{
+    kdl_tensor *result = kdl_clone(x);
+    if (result)
+        kdl_mul_(result, factor);
+    return result;
+}
+static kdl_tensor *double_forward(kdl_module *module, kdl_tensor *x)
+{
+    (void)module;
+    return twice(x, 2);
+}
+static int double_inverse(kdl_module *module, kdl_tensor *value, kdl_tensor **originals)
+{
+    (void)module;
+    originals[0] = twice(value, 0.5);
+    return originals[0] ? 1 : 0;
+}
+static const kdl_module_class doubled = { .name = "Double",
+                                          .forward = double_forward,
+                                          .right_inverse = double_inverse };
+
+/* a * b of two originals, value and 1. */
+static kdl_tensor *product_of_two(kdl_module *module, int count, kdl_tensor *const *originals)
+{
+    (void)module;
+    assert_int_equal(count, 2);
+    kdl_tensor *result = kdl_clone(originals[0]);
+    if (result)
+        kdl_mul_tensor_(result, originals[1]);
+    return result;
+}
+static int two_inverse(kdl_module *module, kdl_tensor *value, kdl_tensor **originals)
+{
+    originals[0] = kdl_clone(value);
+    originals[1] = kdl_ones(kdl_module_context(module), KDL_SHAPE(1));
+    return 2;
+}
+static const kdl_module_class product = { .name = "Product",
+                                          .parametrize = product_of_two,
+                                          .right_inverse = two_inverse };
+
+/* Other shapes and dtypes. */
+static kdl_tensor *first_row(kdl_module *module, kdl_tensor *x)
+{
+    (void)module;
+    return kdl_narrow(x, 0, 0, 1);
+}
+static kdl_tensor *to_f64(kdl_module *module, kdl_tensor *x)
+{
+    (void)module;
+    return kdl_to(x, KDL_F64);
+}
+static int inverse_to_f64(kdl_module *module, kdl_tensor *value, kdl_tensor **originals)
+{
+    originals[0] = to_f64(module, value);
+    return 1;
+}
+static const kdl_module_class narrowed = { .name = "Narrowed", .forward = first_row };
+static const kdl_module_class widened = { .name = "Widened", .forward = to_f64 };
+static const kdl_module_class wide_inverse = { .name = "WideInverse",
+                                               .forward = double_forward,
+                                               .right_inverse = inverse_to_f64 };
+
+static kdl_status add(kdl_module *module, const char *name, const kdl_module_class *class)
+{
+    return kdl_register_parametrization(module, name,
+                                        kdl_module_new(kdl_module_context(module), class));
+}
+
+static void assert_printed(kdl_module *module, const char *expected)
+{
+    char *text = kdl_module_to_string(module);
+    assert_string_equal(text, expected);
+    kdl_free(kdl_module_context(module), text);
+}
+
+/* Asserts the names of the state_dict, each followed by a space. */
+static void assert_names(kdl_module *module, const char *expected)
+{
+    char names[512] = "";
+    for (kdl_iterator it = kdl_state_dict(module); kdl_next(&it);)
+        strcat(strcat(names, it.name), " ");
+    assert_string_equal(names, expected);
+}
+
+/* ---- tests ------------------------------------------------------------------------------- */
+
+static void test_register_and_remove(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *linear = kdl_nn_linear(ctx, 3, 3);
+    kdl_tensor *weight = kdl_tensor_retain(kdl_parameter(linear, "weight"));
+    float before[9];
+    memcpy(before, kdl_tensor_data(weight), sizeof before);
+    assert_false(kdl_is_parametrized(linear, NULL));
+    add(linear, "weight", &symmetric);
+    assert_true(kdl_is_parametrized(linear, NULL));
+    assert_true(kdl_is_parametrized(linear, "weight"));
+    assert_false(kdl_is_parametrized(linear, "bias"));
+    assert_null(kdl_parameter(linear, "weight"));
+    assert_ptr_equal(kdl_parameter(linear, "parametrizations.weight.original"), weight);
+    assert_true(kdl_isinstance(linear, KDL_CLASS_LINEAR));
+    assert_names(linear, "bias parametrizations.weight.original ");
+    assert_printed(linear, "ParametrizedLinear(\n"
+                           "  in_features=3, out_features=3, bias=True\n"
+                           "  (parametrizations): ModuleDict(\n"
+                           "    (weight): ParametrizationList(\n"
+                           "      (0): Symmetric()\n"
+                           "    )\n"
+                           "  )\n"
+                           ")");
+    kdl_tensor *value = kdl_parametrized(linear, "weight");
+    for (int i = 0; i < 9; i++)
+        assert_true(((float *)kdl_tensor_data(value))[i] == before[i] + before[i % 3 * 3 + i / 3]);
+    assert_int_equal(kdl_reset_parameters(linear), KDL_ERROR_NOT_IMPLEMENTED);
+    assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED,
+                 "reset_parameters() of a parametrized Linear is not supported: remove the "
+                 "parametrizations first");
+
+    kdl_remove_parametrizations(linear, "weight", false);
+    assert_ptr_equal(kdl_parameter(linear, "weight"), weight);
+    assert_memory_equal(kdl_tensor_data(weight), before, sizeof before);
+    assert_names(linear, "bias weight ");
+    assert_printed(linear, "Linear(in_features=3, out_features=3, bias=True)");
+    add(linear, "weight", &symmetric);
+    kdl_remove_parametrizations(linear, "weight", true);
+    assert_ptr_equal(kdl_parameter(linear, "weight"), weight);
+    assert_memory_equal(kdl_tensor_data(weight), kdl_tensor_data(value), sizeof before);
+    kdl_tensor_release(value);
+    kdl_tensor_release(weight);
+    kdl_module_release(linear);
+}
+
+/* Of two the first sees the original; the last is inverted first. */
+static void test_chain(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *linear = kdl_nn_linear(ctx, 2, 2, .bias = false);
+    kdl_tensor *expected = twice(kdl_parameter(linear, "weight"), 2);
+    add(linear, "weight", &doubled);
+    add(linear, "weight", &doubled);
+    assert_int_equal(kdl_child_count(kdl_submodule(linear, "parametrizations.weight")), 2);
+    kdl_tensor *value = kdl_parametrized(linear, "weight");
+    assert_memory_equal(kdl_tensor_data(value), kdl_tensor_data(expected), 16);
+    kdl_set_parametrized(linear, "weight", expected);
+    kdl_tensor *original = kdl_parameter(linear, "parametrizations.weight.original");
+    assert_true(((float *)kdl_tensor_data(original))[3] * 4 ==
+                ((float *)kdl_tensor_data(expected))[3]);
+    kdl_tensor_release(value);
+    kdl_tensor_release(expected);
+    kdl_module_release(linear);
+}
+
+static void test_buffer(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *norm = kdl_nn_batch_norm1d(ctx, 4);
+    add(norm, "running_var", &doubled);
+    assert_names(norm, "weight bias running_mean num_batches_tracked "
+                       "parametrizations.running_var.original ");
+    assert_non_null(kdl_buffer(norm, "parametrizations.running_var.original"));
+    kdl_remove_parametrizations(norm, "running_var", true);
+    assert_true(kdl_tensor_get(kdl_buffer(norm, "running_var"), (int64_t[]){ 2 }) == 1);
+    kdl_module_release(norm);
+}
+
+static void test_several_originals(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *linear = kdl_nn_linear(ctx, 2, 2);
+    kdl_requires_grad_(kdl_parameter(linear, "weight"), false);
+    add(linear, "weight", &product);
+    assert_names(linear, "bias parametrizations.weight.original0 "
+                         "parametrizations.weight.original1 ");
+    assert_false(
+        kdl_tensor_requires_grad(kdl_parameter(linear, "parametrizations.weight.original1")));
+    assert_int_equal(kdl_remove_parametrizations(linear, "weight", false), KDL_ERROR_VALUE);
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is "
+                 "parametrized in terms of a sequence of tensors.");
+    kdl_remove_parametrizations(linear, "weight", true);
+    assert_null(kdl_parameter(linear, "weight")); /* no original wanted gradients */
+    assert_non_null(kdl_buffer(linear, "weight"));
+    kdl_module_release(linear);
+}
+
+static void test_training(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *linear = kdl_nn_linear(ctx, 2, 2);
+    kdl_module_eval(linear);
+    add(linear, "weight", &doubled);
+    assert_false(kdl_module_training(kdl_submodule(linear, "parametrizations.weight.0")));
+    kdl_module_train(linear, true);
+    assert_true(kdl_module_training(kdl_submodule(linear, "parametrizations.weight.0")));
+    kdl_module_release(linear);
+}
+
+static void test_copy(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *linear = kdl_nn_linear(ctx, 4, 3);
+    kdl_parametrizations_weight_norm(linear);
+    kdl_module *copy = kdl_module_deep_copy(linear);
+    kdl_zero_(kdl_parameter(linear, "parametrizations.weight.original0"));
+    kdl_tensor *value = kdl_parametrized(copy, "weight");
+    assert_true(kdl_tensor_get(value, (int64_t[]){ 1, 1 }) != 0);
+    kdl_tensor_release(value);
+    kdl_remove_parametrizations(copy, "weight", true);
+    assert_false(kdl_is_parametrized(copy, NULL));
+    assert_true(kdl_is_parametrized(linear, "weight"));
+    kdl_module_release(copy);
+    kdl_module_release(linear);
+}
+
+/* A parameter of two modules: each has its own parametrization of the same original. */
+static void test_tie(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *one = kdl_nn_linear(ctx, 2, 2, .bias = false);
+    kdl_module *two = kdl_nn_linear(ctx, 2, 2, .bias = false);
+    kdl_register_parameter(two, "weight", kdl_tensor_retain(kdl_parameter(one, "weight")));
+    add(one, "weight", &doubled);
+    assert_ptr_equal(kdl_parameter(two, "weight"),
+                     kdl_parameter(one, "parametrizations.weight.original"));
+    kdl_module *net = kdl_nn_sequential(ctx, one, two);
+    assert_int_equal(kdl_module_numel(net), 4);
+    kdl_module_release(net);
+}
+
+static const struct {
+    const kdl_module_class *class;
+    kdl_status status;
+    const char *message;
+} refused[] = {
+    { &narrowed, KDL_ERROR_VALUE,
+      "Registering a parametrization may not change the shape of the tensor, unless `unsafe` flag "
+      "is enabled.\nunparametrized shape: torch.Size([3, 3])\nparametrized shape: torch.Size([1, "
+      "3])" },
+    { &widened, KDL_ERROR_VALUE,
+      "Registering a parametrization may not change the dtype of the tensor, unless `unsafe` flag "
+      "is enabled.\nunparametrized dtype: torch.float32\nparametrized dtype: torch.float64" },
+    { &wide_inverse, KDL_ERROR_VALUE,
+      "When `right_inverse` outputs one tensor, it may not change the dtype.\noriginal.dtype: "
+      "torch.float32\nright_inverse(original).dtype: torch.float64" },
+};
+
+static void test_errors(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *linear = kdl_nn_linear(ctx, 3, 3);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_int_equal(add(linear, "weight", refused[i].class), refused[i].status);
+        assert_error(ctx, refused[i].status, refused[i].message);
+        assert_names(linear, "weight bias "); /* it stays as it was */
+    }
+    add(linear, "nothing", &doubled);
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "Module 'Linear(in_features=3, out_features=3, bias=True)' does not have a "
+                 "parameter, a buffer, or a parametrized element with name 'nothing'");
+    kdl_remove_parametrizations(linear, "bias", true);
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "Module Linear(in_features=3, out_features=3, bias=True) does not have a "
+                 "parametrization on bias");
+    add(linear, "weight", &symmetric);
+    kdl_tensor *value = kdl_zeros(ctx, KDL_SHAPE(3, 3));
+    kdl_set_parametrized(linear, "weight", value);
+    assert_error(ctx, KDL_ERROR_RUNTIME,
+                 "parametrization Symmetric does not implement right_inverse.");
+    add(linear, "weight", &widened);
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "Registering a parametrization may not change the dtype of the tensor, unless the "
+                 "`unsafe` flag is enabled.\nmodule.weight.dtype: torch.float32\n"
+                 "parametrization(module.weight).dtype: torch.float64");
+    add(linear, "weight", &wide_inverse);
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "The tensor returned by parametrization.right_inverse must have the same dtype "
+                 "as module.weight, unless the `unsafe` flag is enabled.\n"
+                 "module.weight.dtype: torch.float32\nreturned dtype: torch.float64");
+    assert_int_equal(kdl_child_count(kdl_submodule(linear, "parametrizations.weight")), 1);
+    kdl_tensor_release(value);
+    kdl_module_release(linear);
+
+    linear = kdl_nn_linear(ctx, 3, 3);
+    kdl_module *unsafe = kdl_module_new(ctx, &narrowed);
+    assert_int_equal(kdl_register_parametrization(linear, "weight", unsafe, .unsafe = true),
+                     KDL_OK);
+    value = kdl_parametrized(linear, "weight");
+    assert_int_equal(kdl_tensor_numel(value), 3);
+    kdl_tensor_release(value);
+    kdl_module_release(linear);
+
+    kdl_module *lazy = kdl_nn_lazy_linear(ctx, 3);
+    assert_int_equal(kdl_parametrizations_weight_norm(lazy), KDL_ERROR_NOT_IMPLEMENTED);
+    assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED,
+                 "a module with uninitialized parameters cannot be parametrized");
+    assert_int_equal(kdl_parametrizations_spectral_norm(lazy), KDL_ERROR_NOT_IMPLEMENTED);
+    kdl_error_clear(ctx);
+    kdl_module_release(lazy);
+    assert_int_not_equal(kdl_parametrizations_weight_norm(NULL), KDL_OK);
+    assert_null(kdl_parametrized(NULL, "weight"));
+    assert_false(kdl_is_parametrized(NULL, NULL));
+}
+
+/* The norms' bits, at once and recorded. */
+static void check_norms(kdl_context *ctx, const char *line)
+{
+    char dtype_name[8];
+    int64_t in, out, dim;
+    uint64_t seed, digest, state;
+    unsigned char bytes[KDL_GENERATOR_STATE_NBYTES];
+    double values[512];
+    kdl_dtype dtype;
+    assert_int_equal(sscanf(line,
+                            "weight_norm %" SCNd64 " %" SCNd64 " %" SCNd64 " %7s %" SCNu64
+                            " %" SCNx64 " %" SCNx64,
+                            &in, &out, &dim, dtype_name, &seed, &digest, &state),
+                     7);
+    assert_true(kdl_dtype_parse(dtype_name, &dtype));
+    kdl_manual_seed(ctx, seed);
+    kdl_module *linear = kdl_nn_linear(ctx, in, out, .dtype = dtype);
+    kdl_parametrizations_weight_norm(linear, .dim = dim);
+    kdl_tensor *norms = kdl_parameter(linear, "parametrizations.weight.original0");
+    assert_true(kdl_tensor_nbytes(norms) <= sizeof values * kdl_dtype_nbytes(dtype) / 8);
+    kdl_tensor_read(norms, 0, kdl_tensor_numel(norms), values);
+    kdl_generator_get_state(kdl_default_generator(ctx), bytes);
+    if (golden_digest(values, kdl_tensor_nbytes(norms)) != digest ||
+        golden_digest(bytes, sizeof bytes) != state)
+        fail_msg("%s", line);
+    kdl_module_release(linear);
+}
+
+static void test_norms(void **state)
+{
+    kdl_context *ctx = *state;
+    char line[256];
+    int count = 0;
+    FILE *file = golden_open("parametrizations.txt");
+    while (golden_line(file, line, sizeof line)) {
+        kdl_set_deferred(ctx, false);
+        check_norms(ctx, line);
+        kdl_set_deferred(ctx, true);
+        check_norms(ctx, line);
+        count++;
+    }
+    fclose(file);
+    assert_true(count >= 40);
+}
+
+/* Recorded: a range of the norms of a weight that is never there as a whole. */
+static void test_recorded(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_set_deferred(ctx, true);
+    kdl_module *linear = kdl_nn_linear(ctx, 1 << 10, 1 << 20, .bias = false);
+    kdl_parametrizations_weight_norm(linear);
+    kdl_tensor *norms = kdl_parameter(linear, "parametrizations.weight.original0");
+    kdl_tensor *weight = kdl_parameter(linear, "parametrizations.weight.original1");
+    float row[1 << 10], norm;
+    double sum = 0;
+    kdl_tensor_read(norms, 777777, 1, &norm);
+    kdl_tensor_read(weight, (int64_t)777777 << 10, 1 << 10, row);
+    for (int i = 0; i < 1 << 10; i++)
+        sum += (double)row[i] * row[i];
+    assert_true(fabs(norm - sqrt(sum)) < 1e-6);
+    assert_false(kdl_tensor_is_materialized(weight));
+    assert_false(kdl_tensor_is_materialized(norms));
+    kdl_module_release(linear);
+}
+
+/* A plan through its recipe gives the same bytes. */
+static void test_recipe(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_set_deferred(ctx, true);
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_conv2d(ctx, 4, 6, 3), kdl_nn_linear(ctx, 9, 5));
+    kdl_parametrizations_weight_norm(kdl_child(net, 0), .dim = 1);
+    kdl_parametrizations_spectral_norm(kdl_child(net, 1));
+    kdl_plan *plan = kdl_plan_new(ctx);
+    kdl_module_plan(net, plan);
+    char *json = kdl_plan_to_json(plan);
+    assert_string_equal(kdl_error_message(ctx), "");
+    kdl_plan *again = kdl_plan_from_json(ctx, json, strlen(json), NULL);
+    assert_string_equal(kdl_error_message(ctx), "");
+    assert_int_equal(kdl_plan_count(again), kdl_plan_count(plan));
+    for (int i = 0; i < kdl_plan_count(plan); i++) {
+        float ours[256], theirs[256];
+        int64_t numel = kdl_plan_get(plan, i)->numel;
+        assert_true(numel <= 256);
+        kdl_plan_request one = { i, 0, numel, ours }, other = { i, 0, numel, theirs };
+        kdl_plan_read(plan, &one, 1);
+        kdl_plan_read(again, &other, 1);
+        assert_memory_equal(ours, theirs, (size_t)numel * sizeof *ours);
+    }
+    kdl_free(ctx, json);
+    kdl_plan_release(again);
+    kdl_plan_release(plan);
+    kdl_module_release(net);
+}
+
+static kdl_status use_all(kdl_context *ctx, void *deferred)
+{
+    kdl_set_deferred(ctx, deferred != NULL);
+    kdl_module *linear = kdl_nn_linear(ctx, 3, 3);
+    if (linear) {
+        kdl_parametrizations_weight_norm(linear);
+        kdl_parametrizations_spectral_norm(linear, .name = "bias");
+        kdl_parametrizations_spectral_norm(linear);
+        add(linear, "weight", &doubled);
+        kdl_tensor_release(kdl_parametrized(linear, "weight"));
+        kdl_module_release(kdl_module_deep_copy(linear));
+        kdl_free(ctx, kdl_module_to_string(linear));
+        kdl_remove_parametrizations(linear, "weight", true);
+        float values[9];
+        kdl_tensor *weight = kdl_parameter(linear, "weight");
+        if (weight)
+            kdl_tensor_read(weight, 0, 9, values);
+    }
+    kdl_module_release(linear);
+    return kdl_error_status(ctx);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    static char deferred;
+    check_allocation_failures(use_all, NULL);
+    check_allocation_failures(use_all, &deferred);
+}
+
+#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT_TEST(test_register_and_remove),
+        UNIT_TEST(test_chain),
+        UNIT_TEST(test_buffer),
+        UNIT_TEST(test_several_originals),
+        UNIT_TEST(test_training),
+        UNIT_TEST(test_copy),
+        UNIT_TEST(test_tie),
+        UNIT_TEST(test_errors),
+        UNIT_TEST(test_norms),
+        UNIT_TEST(test_recorded),
+        UNIT_TEST(test_recipe),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
