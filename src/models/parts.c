@@ -38,7 +38,7 @@ kdl_module *kdl__conv1d(kdl_context *ctx, int64_t nf, int64_t nx, kdl_dtype dtyp
     *(conv1d *)kdl_module_fields(module) = (conv1d){ nf, nx };
     kdl__add_empty_parameter(module, "weight", KDL_SHAPE(nx, nf), dtype, true);
     kdl__add_empty_parameter(module, "bias", KDL_SHAPE(nf), dtype, true);
-    kdl_zero_(kdl_parameter(module, "bias"));
+    kdl_init_zeros_(kdl_parameter(module, "bias"));
     kdl_init_normal_(kdl_parameter(module, "weight"), .std = 0.02);
     return kdl__module_finish(module);
 }

@@ -67,7 +67,9 @@ kdl_module *kdl__post_init(kdl_module *model)
 {
     if (!kdl__module_refuses(model)) {
         const kdl__pretrained *self = kdl_module_fields(model);
+        const kdl__tape *tape = kdl__no_grad(model->ctx);
         initialize(model, self, 1);
+        model->ctx->tape = tape;
         for (const kdl__tie *pair = self->ties; pair && pair->target; pair++)
             tie(model, pair);
     }

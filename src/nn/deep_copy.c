@@ -169,7 +169,9 @@ kdl_module *kdl_module_deep_copy(kdl_module *module)
     if (kdl__module_refuses(module))
         return NULL;
     copying state = { .ctx = module->ctx };
+    const kdl__tape *tape = kdl__no_grad(module->ctx);
     kdl_module *copy = kdl__module_finish(copy_module(&state, module, 1));
     kdl_free(module->ctx, state.list);
+    module->ctx->tape = tape;
     return copy;
 }

@@ -78,7 +78,9 @@ kdl_status kdl_initialize_parameters(kdl_module *module, kdl_shape input)
         return kdl__fail(module->ctx, KDL_ERROR_KEY,
                          "'%s' object has no attribute 'initialize_parameters'",
                          module->class->name);
+    const kdl__tape *tape = kdl__no_grad(module->ctx);
     arguments->initialize(module, &input);
+    module->ctx->tape = tape;
     if (!kdl__failed(module->ctx) && module->class->arguments == arguments)
         module->class = arguments->becomes;
     return module->ctx->status;

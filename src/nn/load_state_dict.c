@@ -319,8 +319,10 @@ kdl_status kdl_load_state_dict_with(kdl_module *module, kdl_state_dict *dict,
     state.keys.missing_keys = kdl_key_list_new(ctx);
     state.keys.unexpected_keys = kdl_key_list_new(ctx);
     state.keys.error_msgs = kdl_key_list_new(ctx);
+    const kdl__tape *tape = kdl__no_grad(ctx);
     if (!kdl__failed(ctx))
         run(&state, module);
+    ctx->tape = tape;
     forget(&state);
     kdl_state_dict_release(state.dict);
     kdl_key_list_release(state.keys.missing_keys);

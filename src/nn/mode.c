@@ -61,6 +61,7 @@ kdl_status kdl_module_to(kdl_module *module, kdl_dtype dtype)
                          "nn.Module.to only accepts floating point or complex dtypes, but got "
                          "desired dtype=torch.%s",
                          kdl_dtype_name(dtype));
+    const kdl__tape *tape = kdl__no_grad(module->ctx);
     for (kdl_iterator it = kdl_named_modules(module); kdl_next(&it);) {
         for (size_t i = 0; i < it.module->count && !kdl__failed(module->ctx); i++) {
             const kdl__member *member = &it.module->members[i];
@@ -72,5 +73,6 @@ kdl_status kdl_module_to(kdl_module *module, kdl_dtype dtype)
             convert_data(member->tensor->grad, dtype);
         }
     }
+    module->ctx->tape = tape;
     return module->ctx->status;
 }

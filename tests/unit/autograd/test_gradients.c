@@ -202,6 +202,33 @@ static void test_text(void **state)
     kdl_tensor_release(y);
 }
 
+/* What PyTorch does to modules under no_grad leaves parameters leaves, whatever records. */
+static void test_modules(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_embedding(ctx, 4, 3, .padding_idx = 1),
+                                        kdl_nn_batch_norm1d(ctx, 3), kdl_nn_lazy_linear(ctx, 2));
+    kdl_initialize_parameters(kdl_child(net, 2), KDL_SHAPE(1, 3));
+    kdl_module *copy = kdl_module_deep_copy(net);
+    kdl_state_dict *dict = kdl_module_state_dict(net);
+    kdl_load_state_dict(copy, dict);
+    kdl_module_to(copy, KDL_F64);
+    kdl_reset_parameters(kdl_child(copy, 0));
+    assert_int_equal(kdl_error_status(ctx), KDL_OK);
+    for (kdl_iterator it = kdl_named_parameters(copy); kdl_next(&it);)
+        assert_true(kdl_tensor_is_leaf(it.tensor) && kdl_tensor_requires_grad(it.tensor));
+    kdl_state_dict_release(dict);
+    kdl_module_release(copy);
+    kdl_module_release(net);
+    static const char config[] = "{\"model_type\": \"gpt2\", \"n_layer\": 1, \"n_embd\": 8, "
+                                 "\"n_head\": 2, \"vocab_size\": 11, \"n_positions\": 4}";
+    kdl_module *model = kdl_model_from_config(ctx, config, sizeof config - 1);
+    assert_string_equal(kdl_error_message(ctx), "");
+    for (kdl_iterator it = kdl_named_parameters(model); kdl_next(&it);)
+        assert_true(kdl_tensor_is_leaf(it.tensor));
+    kdl_module_release(model);
+}
+
 /* ---- failing memory ---------------------------------------------------------------------- */
 
 static kdl_status train(kdl_context *ctx, void *unused)
@@ -243,6 +270,7 @@ int main(void)
         UNIT_TEST(test_finite_differences),
         UNIT_TEST(test_graph),
         UNIT_TEST(test_text),
+        UNIT_TEST(test_modules),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
