@@ -45,7 +45,8 @@ typedef struct kdl_from_string_options {
  *     "PReLU(init=0.1)"       further arguments of every PReLU;
  *     "LlamaRMSNorm=RMSNorm"  a class that is like one of torch.nn: the arguments that it prints
  *                             are that one's;
- *     "DropPath=Module"       a class without parameters, whatever it prints.
+ *     "DropPath=Module"       a class without parameters, whatever it prints;
+ *     "Encoder=TransformerEncoder"  a class whose `layers` are deep copies of one.
  * MultiheadAttention is made from its out_proj, with one head; what else matters for its
  * parameters, kdim, vdim and add_bias_kv, has the defaults unless `.assume` says otherwise. The
  * layers of torch.nn's TransformerEncoder and TransformerDecoder are copies of one, and the

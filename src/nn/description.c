@@ -156,35 +156,42 @@ static void add_children(kdl__builder *builder, kdl_module *module, const kdl__n
     }
 }
 
+static bool is_stack_name(kdl__span class)
+{
+    return kdl__span_is(class, "TransformerEncoder") || kdl__span_is(class, "TransformerDecoder");
+}
+
 /* Whether it is torch.nn's TransformerEncoder or TransformerDecoder, of torch.nn's layers. */
 static bool is_stack(const kdl__node *node)
 {
     const kdl__node *list = node ? find_child(node, "layers") : NULL;
     const kdl__node *layer = list ? list->children : NULL;
-    return layer && is_attention(find_child(layer, "self_attn")) &&
-           ((kdl__span_is(node->class, "TransformerEncoder") &&
-             kdl__span_is(layer->class, "TransformerEncoderLayer")) ||
-            (kdl__span_is(node->class, "TransformerDecoder") &&
-             kdl__span_is(layer->class, "TransformerDecoderLayer")));
+    if (!list || !is_stack_name(node->class))
+        return false;
+    return !layer || (is_attention(find_child(layer, "self_attn")) &&
+                      (kdl__span_is(layer->class, "TransformerEncoderLayer") ||
+                       kdl__span_is(layer->class, "TransformerDecoderLayer")));
 }
 
+/* Its encoder or decoder may be another module (custom_encoder, custom_decoder). */
 static bool is_transformer(const kdl__node *node)
 {
-    return kdl__span_is(node->class, "Transformer") && is_stack(find_child(node, "encoder")) &&
-           is_stack(find_child(node, "decoder"));
+    const kdl__node *encoder = find_child(node, "encoder"), *decoder = find_child(node, "decoder");
+    return kdl__span_is(node->class, "Transformer") && encoder && decoder &&
+           (is_stack(encoder) || is_stack(decoder));
 }
 
 /* The layers of such a stack: deep copies of one. */
 static kdl_module *build_copies(kdl__builder *builder, const kdl__node *list)
 {
-    kdl_module *copies = kdl_nn_module_list(builder->ctx);
-    kdl_module *layer = build(builder, list->children);
-    if (list->children->next) {
-        refuse(builder, list, " of a transformer's layers must hold copies of one layer");
-    } else if (copies && layer) {
-        for (int64_t i = list->children->first; i <= list->children->last; i++)
-            kdl_append(copies, kdl_module_deep_copy(layer));
-    }
+    const kdl__node *first = list->children;
+    if (!first)
+        return refuse(builder, list, ": without copies the layer that was copied cannot be seen");
+    if (first->next)
+        return refuse(builder, list, ": layers that are copies of one cannot differ");
+    kdl_module *copies = kdl_nn_module_list(builder->ctx), *layer = build(builder, first);
+    for (int64_t i = first->first; layer && i <= first->last; i++)
+        kdl_append(copies, kdl_module_deep_copy(layer));
     kdl_module_release(layer);
     return kdl__module_finish(copies);
 }
@@ -194,8 +201,9 @@ static void add_stack(kdl__builder *builder, kdl_module *module, const kdl__node
     for (const kdl__node *child = node->children; child && !kdl__failed(builder->ctx);
          child = child->next) {
         bool is_list = kdl__span_is(child->key, "layers");
-        add_child(builder, module, child, 0,
-                  is_list ? build_copies(builder, child) : build(builder, child));
+        for (int64_t i = child->first; i <= child->last && !kdl__failed(builder->ctx); i++)
+            add_child(builder, module, child, i,
+                      is_list ? build_copies(builder, child) : build(builder, child));
     }
 }
 
@@ -209,13 +217,13 @@ static void reset_transformer(kdl_module *module)
 }
 
 static kdl_module *build_container(kdl__builder *builder, const kdl__node *node,
-                                   const kdl_module_class *class)
+                                   const kdl_module_class *class, bool copies)
 {
     kdl_module *module = kdl__class_arguments(class) ? kdl_nn_new(builder->ctx, class, NULL)
                                                      : kdl_module_new(builder->ctx, class);
     if (!module)
         return NULL;
-    if (is_stack(node))
+    if (copies)
         add_stack(builder, module, node);
     else
         add_children(builder, module, node);
@@ -249,9 +257,13 @@ static kdl_module *build_assumed(kdl__builder *builder, const kdl__node *node,
     const kdl_module_class *base = find_class(assumption->base);
     if (!base)
         return refuse(builder, node, ": what it is assumed to be is no class that is known");
-    if (is_container(base)) {
-        base = kdl__class_named(builder->ctx, node->class, base);
-        return base ? build_container(builder, node, base) : NULL;
+    bool copies = is_stack_name(assumption->base);
+    if (copies && !find_child(node, "layers"))
+        return refuse(builder, node, " has no list of layers that could be copies of one");
+    if (copies || is_container(base)) {
+        const kdl_module_class *class =
+            kdl__class_named(builder->ctx, node->class, copies ? NULL : base);
+        return class ? build_container(builder, node, class, copies) : NULL;
     }
     if (node->children)
         return refuse(builder, node, " holds modules, which no layer of torch.nn does");
@@ -265,12 +277,14 @@ static kdl_module *build_own(kdl__builder *builder, const kdl__node *node)
         return refuse(builder, node, ": parametrizations are not supported");
     if (!node->children && node->extra.length)
         return refuse(builder, node,
-                      " is not known: say with 'assume' which class of torch.nn it is like, or "
-                      "that it is a Module without parameters");
+                      " is not known; assume that it is like a class of torch.nn, such as Linear, "
+                      "or that it has no parameters, as Module");
     if (!node->children)
-        kdl__note_empty(builder, node->class);
+        kdl__note(builder, node->class, "a class without parameters");
+    else if (is_stack_name(node->class) && !is_stack(node))
+        kdl__note(builder, node->class, "its layers are not copies of one");
     const kdl_module_class *class = kdl__class_named(builder->ctx, node->class, NULL);
-    return class ? build_container(builder, node, class) : NULL;
+    return class ? build_container(builder, node, class, is_stack(node)) : NULL;
 }
 
 /*
@@ -292,7 +306,7 @@ static kdl_module *build(kdl__builder *builder, const kdl__node *node)
     if (assumption)
         return build_assumed(builder, node, assumption);
     if (class && is_container(class))
-        return build_container(builder, node, class);
+        return build_container(builder, node, class, false);
     if (is_attention(node))
         return class ? construct_attention(builder, node, class)
                      : refuse(builder, node, " is not supported");

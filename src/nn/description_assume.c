@@ -128,13 +128,13 @@ void kdl__note_unseen(kdl__builder *builder, kdl__span class, kdl__span given)
     kdl__text_free(&note);
 }
 
-void kdl__note_empty(kdl__builder *builder, kdl__span class)
+void kdl__note(kdl__builder *builder, kdl__span class, const char *what)
 {
     kdl__text note;
     if (has_note(builder, class))
         return;
     kdl__text_init(&note, builder->ctx);
-    kdl__text_printf(&note, "%.*s: a class without parameters", (int)class.length, class.at);
+    kdl__text_printf(&note, "%.*s: %s", (int)class.length, class.at, what);
     tell(builder, &note);
     kdl__text_free(&note);
 }

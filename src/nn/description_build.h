@@ -31,8 +31,8 @@ const kdl__assumption *kdl__assumed_base(kdl__builder *builder, kdl__span class)
 
 /* Tells, once for a class, which arguments the text does not show, but for those in `given`. */
 void kdl__note_unseen(kdl__builder *builder, kdl__span class, kdl__span given);
-/* Tells, once for a class, that it is taken for one without parameters. */
-void kdl__note_empty(kdl__builder *builder, kdl__span class);
+/* Tells, once for a class, what it is taken for. */
+void kdl__note(kdl__builder *builder, kdl__span class, const char *what);
 
 /* The class of that name and parent in the context, made when it is not there yet. */
 const kdl_module_class *kdl__class_named(kdl_context *ctx, kdl__span name,

@@ -136,7 +136,7 @@ expect_refusal 2 "cannot read 'absent': No such file or directory"
 printf 'Net(\n  (a): Conv9d(3)\n)\n' >wrong
 run init wrong --seed 5
 expect_status 2
-[[ $err == 'kindling: wrong: line 2, column 8: Conv9d is not known: '* ]] || fail "$err"
+[[ $err == 'kindling: wrong: line 2, column 8: Conv9d is not known; assume '* ]] || fail "$err"
 run init wrong --seed 5 --assume Conv9d=Module -o none
 expect_success
 expect_files expected model.txt none wrong

@@ -18,7 +18,7 @@ from kindling import Context, KindlingError, texts
 from layer_cases import CALLS
 from layers import compare_values
 from make_text import construct
-from test_nn_transformer import ATTENTION, LAYERS
+from test_nn_transformer import ATTENTION, LAYERS, TRANSFORMERS
 
 SEEDS = (0, 7, 2**32 + 5)
 
@@ -128,6 +128,19 @@ def test_stacks(prototyped_library, arguments):
         layer = f"nn.Transformer{kind}Layer{arguments}"
         check_layer(context, layer[3:], 6)
         check_layer(context, f"Transformer{kind}({layer}, 3)", 6)
+
+
+# A decoder that is given is constructed before the encoder, which no text shows.
+@pytest.mark.parametrize("call", [call for call in TRANSFORMERS
+                                  if "custom_decoder" not in call and ", 0, " not in call])
+def test_transformers(prototyped_library, call):
+    check_layer(Context(prototyped_library), call.replace("{}", ""), 6)
+
+
+def test_stacks_of_nothing_are_refused(prototyped_library):
+    printed = str(nn.Transformer(4, 2, 0, 1, 3))
+    with pytest.raises(KindlingError, match="line 3, column 15: ModuleList: without copies"):
+        Context(prototyped_library).from_string(printed)
 
 
 def test_lazy_layers_are_refused(prototyped_library):

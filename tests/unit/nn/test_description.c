@@ -107,7 +107,7 @@ static void test_every_class(void **state)
         }
         kdl_module_release(module);
     }
-    assert_true(count >= 60);
+    assert_true(count >= 140);
     kdl_context_release(ctx);
 }
 
@@ -227,6 +227,40 @@ static void test_assumptions(void **state)
     kdl_context_release(ctx);
 }
 
+/* Layers of a class's own are constructed one by one unless they are assumed to be copies. */
+static void test_copies(void **state)
+{
+    (void)state;
+    static const char text[] = "Transformer(\n"
+                               "  (encoder): TransformerEncoder(\n"
+                               "    (layers): ModuleList(\n"
+                               "      (0-1): 2 x Layer(\n"
+                               "        (fc): Linear(in_features=3, out_features=2, bias=True)\n"
+                               "      )\n"
+                               "    )\n"
+                               "  )\n"
+                               ")";
+    const char *assume = "TransformerEncoder=TransformerEncoder";
+    kdl_context *ctx = kdl_context_new(NULL);
+    for (int copies = 0; copies < 2; copies++) {
+        notes kept = { "" };
+        kdl_module *net = kdl_module_from_string(ctx, text, strlen(text), .assume = &assume,
+                                                 .assume_count = copies, .note = keep_note,
+                                                 .note_user_data = &kept);
+        assert_string_equal(kdl_error_message(ctx), "");
+        assert_string_equal(kept.text,
+                            copies ? "" : "TransformerEncoder: its layers are not copies of one; ");
+        const void *one = kdl_tensor_data(kdl_parameter(net, "encoder.layers.0.fc.weight"));
+        const void *two = kdl_tensor_data(kdl_parameter(net, "encoder.layers.1.fc.weight"));
+        assert_true(one != two && (memcmp(one, two, 6 * sizeof(float)) == 0) == (copies == 1));
+        char *printed = kdl_module_to_string(net);
+        assert_string_equal(printed, text);
+        kdl_free(ctx, printed);
+        kdl_module_release(net);
+    }
+    kdl_context_release(ctx);
+}
+
 static void refuse_assumption(kdl_context *ctx, const char *assume, kdl_status status,
                               const char *message)
 {
@@ -249,6 +283,8 @@ static void test_wrong_assumptions(void **state)
     refuse_assumption(ctx, "PReLU(num_parameters=3)", KDL_ERROR_TYPE,
                       "line 5, column 8: PReLU.__init__() got multiple values for argument "
                       "'num_parameters'");
+    refuse_assumption(ctx, "Swish=TransformerEncoder", KDL_ERROR_NOT_IMPLEMENTED,
+                      "line 7, column 12: Swish has no list of layers that could be copies of one");
     refuse_assumption(ctx, "Swish=Silly", KDL_ERROR_NOT_IMPLEMENTED,
                       "line 7, column 12: Swish: what it is assumed to be is no class that is "
                       "known");
@@ -278,8 +314,8 @@ static void test_refusals(void **state)
         { "A(\n  (x): Linear(3, out=2)\n)",
           "line 2, column 8: Linear.__init__() got an unexpected keyword argument 'out'" },
         { "A(\n  (x): BatchNorm9d(3)\n)",
-          "line 2, column 8: BatchNorm9d is not known: say with 'assume' which class of torch.nn "
-          "it is like, or that it is a Module without parameters" },
+          "line 2, column 8: BatchNorm9d is not known; assume that it is like a class of torch.nn, "
+          "such as Linear, or that it has no parameters, as Module" },
         { "LazyLinear(in_features=0, out_features=3, bias=True)",
           "line 1, column 1: LazyLinear has no parameters before its first forward: print the "
           "model after it" },
@@ -341,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_nesting),
         cmocka_unit_test(test_assumptions),
+        cmocka_unit_test(test_copies),
         cmocka_unit_test(test_wrong_assumptions),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_depth),
