@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * torch.nn.init by itself: every function on torch.empty(3, 5), the gains, fans, and the errors.
+ * torch.nn.init by itself: every function on torch.empty(3, 5), the gains, and fans.
  * What memory held before goes to stderr, since nobody knows it. Its twin is init_functions.py.
  */
 #include <stdio.h>
 #include <kindling/kindling.h>
 
-/* Prints the tensor, or what was raised, and forgets both. */
 static void show(const char *name, kdl_tensor *tensor)
 {
-    kdl_context *ctx = kdl_tensor_context(tensor);
-    if (kdl_error_status(ctx))
-        printf("%s\n%s: %s\n", name, kdl_status_name(kdl_error_status(ctx)),
-               kdl_error_message(ctx));
-    else if (puts(name) >= 0)
-        kdl_tensor_print(tensor, stdout);
-    kdl_error_clear(ctx);
+    printf("%s\n", name);
+    kdl_tensor_print(tensor, stdout);
     kdl_tensor_release(tensor);
 }
 
@@ -31,7 +25,7 @@ static void show(const char *name, kdl_tensor *tensor)
 int main(void)
 {
     kdl_context *ctx = kdl_context_new(NULL);
-    kdl_shape vector = KDL_SHAPE(3), matrix = KDL_SHAPE(3, 5);
+    kdl_shape matrix = KDL_SHAPE(3, 5);
     kdl_manual_seed(ctx, 42);
     INIT(matrix, uniform_, (w, .a = -1, .b = 1));
     INIT(matrix, normal_, (w, .std = 0.02));
@@ -60,18 +54,6 @@ int main(void)
     show("kaiming_normal_", kdl_select(rows, 0, 0));
     kdl_tensor_release(rows);
     kdl_tensor_release(weight);
-
-    INIT(matrix, uniform_, (w, .a = 2, .b = 1));
-    INIT(matrix, normal_, (w, .std = -1));
-    INIT(matrix, trunc_normal_, (w, .std = 0));
-    INIT(vector, xavier_uniform_, (w));
-    INIT(vector, kaiming_normal_, (w));
-    INIT(vector, orthogonal_, (w));
-    INIT(vector, sparse_, (w, 0.4));
-    INIT(vector, eye_, (w));
-    INIT(matrix, dirac_, (w));
-    INIT(KDL_SHAPE(3, 2, 3), dirac_, (w, .groups = 2));
-    INIT(KDL_SHAPE(0, 0), xavier_normal_, (w));
     kdl_context_release(ctx);
     return 0;
 }

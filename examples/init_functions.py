@@ -7,14 +7,11 @@ from torch.nn import init
 
 
 def run(name, shape, **arguments):
-    """The function on torch.empty(shape): the tensor, or what is raised."""
+    """The function on torch.empty(shape)."""
     tensor = torch.empty(shape)
     print(tensor, file=sys.stderr)
     print(name)
-    try:
-        print(getattr(init, name)(tensor, **arguments))
-    except Exception as error:
-        print(f"{type(error).__name__}: {error}")
+    print(getattr(init, name)(tensor, **arguments))
 
 
 torch.manual_seed(42)
@@ -39,15 +36,3 @@ weight = torch.empty(3, 48, 11, 11)
 print("fan_in {}, fan_out {}".format(*init._calculate_fan_in_and_fan_out(weight)))
 print("kaiming_normal_")
 print(init.kaiming_normal_(weight)[0, 0, 0])
-
-run("uniform_", (3, 5), a=2, b=1)
-run("normal_", (3, 5), std=-1)
-run("trunc_normal_", (3, 5), std=0)
-run("xavier_uniform_", 3)
-run("kaiming_normal_", 3)
-run("orthogonal_", 3)
-run("sparse_", 3, sparsity=0.4)
-run("eye_", 3)
-run("dirac_", (3, 5))
-run("dirac_", (3, 2, 3), groups=2)
-run("xavier_normal_", (0, 0))

@@ -267,6 +267,14 @@ KDL_API kdl_iterator kdl_state_dict_with(kdl_module *, const kdl_iteration_optio
  */
 KDL_API bool kdl_next(kdl_iterator *iterator);
 
+/**
+ * What Python's str() of a list of them writes: str(list(module.parameters())) for
+ * kdl_named_parameters(module); names are left out. The caller frees it (kdl_free). Materialises.
+ */
+KDL_API char *kdl_iterator_to_string(kdl_iterator iterator);
+/** print(list(module.parameters())): writes it and a newline to `file`. */
+KDL_API kdl_status kdl_iterator_print(kdl_iterator iterator, FILE *file);
+
 /* ---- all of a tree ----------------------------------------------------------------------- */
 
 /** What kdl_apply() calls; an error in the module's context ends the walk. */

@@ -10,8 +10,9 @@
 static kdl_tensor *sequential(kdl_module *module, kdl_tensor *input)
 {
     kdl_tensor *value = kdl_tensor_retain(input);
-    for (kdl_iterator it = kdl_named_children(module); value && kdl_next(&it);) {
-        kdl_tensor *next = kdl_forward(it.module, value);
+    /* By index: an iteration would give a module that is there twice once. */
+    for (int64_t i = 0; value && i < kdl_child_count(module); i++) {
+        kdl_tensor *next = kdl_forward(kdl_child(module, i), value);
         kdl_tensor_release(value);
         value = next;
     }

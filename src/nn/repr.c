@@ -134,6 +134,38 @@ char *kdl_module_to_string(kdl_module *module)
     return NULL;
 }
 
+char *kdl_iterator_to_string(kdl_iterator it)
+{
+    if (kdl__module_refuses(it.root_))
+        return NULL;
+    kdl_context *ctx = it.root_->ctx;
+    const char *between = "";
+    kdl__text text;
+    kdl__text_init(&text, ctx);
+    kdl__text_puts(&text, "[");
+    while (kdl_next(&it)) {
+        char *item = it.tensor ? kdl_tensor_to_string(it.tensor) : kdl_module_to_string(it.module);
+        kdl__text_printf(&text, "%s%s", between, item ? item : "");
+        kdl_free(ctx, item);
+        between = ", ";
+    }
+    kdl__text_puts(&text, "]");
+    if (!kdl__failed(ctx))
+        return kdl__text_take(&text);
+    kdl__text_free(&text);
+    return NULL;
+}
+
+kdl_status kdl_iterator_print(kdl_iterator it, FILE *file)
+{
+    char *text = kdl_iterator_to_string(it);
+    if (text && fprintf(file, "%s\n", text) < 0)
+        kdl__fail(it.root_->ctx, KDL_ERROR_IO, "cannot write the list's text");
+    if (text)
+        kdl_free(it.root_->ctx, text);
+    return kdl__module_refusal(it.root_);
+}
+
 kdl_status kdl_module_print(kdl_module *module, FILE *file)
 {
     char *text = kdl_module_to_string(module);
