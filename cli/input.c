@@ -94,19 +94,17 @@ static void keep_note(void *notes, const char *note)
 }
 
 /* Sets an attribute to the items of a list, a line each; to nothing when there are none. */
-static void set_list(kdl_plan *plan, const char *key, const cli_list *list)
+static void set_list(kdl_context *ctx, kdl_plan *plan, const char *key, const cli_list *list)
 {
-    size_t nbytes = 1;
-    for (int i = 0; i < list->count; i++)
-        nbytes += strlen(list->items[i]) + 1;
-    char *lines = list->count ? calloc(nbytes, 1) : NULL;
-    if (list->count && !lines)
-        cli_complain("out of memory");
-    for (int i = 0; lines && i < list->count; i++)
-        strcat(strcat(lines, i ? "\n" : ""), list->items[i]);
-    if (plan && lines)
+    char *lines = NULL;
+    for (int i = 0; i < list->count; i++) {
+        char *more = kdl_format(ctx, "%s%s%s", lines ? lines : "", i ? "\n" : "", list->items[i]);
+        kdl_free(ctx, lines);
+        lines = more;
+    }
+    if (lines)
         kdl_plan_set_attribute(plan, key, lines);
-    free(lines);
+    kdl_free(ctx, lines);
 }
 
 static kdl_module *module_of_text(kdl_context *ctx, const cli_options *options, const char *text,
@@ -163,10 +161,11 @@ static kdl_plan *plan_of_model(kdl_context *ctx, const cli_options *options, con
     if (model &&
         !kdl_apply_rules(model, (const char *const *)options->rules.items, options->rules.count))
         plan = plan_of_module(ctx, model, is_text);
-    if (plan)
+    if (plan) {
         kdl_plan_set_end(plan, kdl_default_generator(ctx));
-    set_list(plan, "assumed", &notes);
-    set_list(plan, "rules", &options->rules);
+        set_list(ctx, plan, "assumed", &notes);
+        set_list(ctx, plan, "rules", &options->rules);
+    }
     if (plan && options->expect && !cli_check_expected(plan, model, options->expect, status)) {
         kdl_plan_release(plan);
         plan = NULL;

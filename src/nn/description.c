@@ -256,7 +256,7 @@ static kdl_module *build_assumed(kdl__builder *builder, const kdl__node *node,
 {
     const kdl_module_class *base = find_class(assumption->base);
     if (!base)
-        return refuse(builder, node, ": what it is assumed to be is no class that is known");
+        return refuse(builder, node, " is assumed to be of a class that is not known");
     bool copies = is_stack_name(assumption->base);
     if (copies && !find_child(node, "layers"))
         return refuse(builder, node, " has no list of layers that could be copies of one");
@@ -270,15 +270,24 @@ static kdl_module *build_assumed(kdl__builder *builder, const kdl__node *node,
     return construct_as(builder, node, base);
 }
 
+static kdl_module *refuse_unknown(kdl__builder *builder, const kdl__node *node)
+{
+    int length = (int)node->class.length;
+    const char *name = node->class.at;
+    kdl__fail_in_text(builder->ctx, builder->text, name, KDL_ERROR_NOT_IMPLEMENTED,
+                      "%.*s is not known; assume '%.*s=CLASS' when it is like a class of "
+                      "torch.nn, '%.*s=Module' when it has no parameters",
+                      length, name, length, name, length, name);
+    return NULL;
+}
+
 /* A class that torch.nn does not have, or that has the name of one but is another. */
 static kdl_module *build_own(kdl__builder *builder, const kdl__node *node)
 {
     if (find_child(node, "parametrizations"))
         return refuse(builder, node, ": parametrizations are not supported");
     if (!node->children && node->extra.length)
-        return refuse(builder, node,
-                      " is not known; assume that it is like a class of torch.nn, such as Linear, "
-                      "or that it has no parameters, as Module");
+        return refuse_unknown(builder, node);
     if (!node->children)
         kdl__note(builder, node->class, "a class without parameters");
     else if (is_stack_name(node->class) && !is_stack(node))

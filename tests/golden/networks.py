@@ -74,7 +74,10 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """He et al., 2015, narrower; `downsample` is constructed before the block that it goes to."""
+    """He et al., 2015, narrower; `downsample` is constructed before the block that it goes to.
+
+    The text does not show that, but what is drawn in another order is drawn again at last.
+    """
 
     def __init__(self, width=8):
         super().__init__()
@@ -260,6 +263,7 @@ FROM_TEXT = {
     "AlexNet": (AlexNet, ()),
     "VGG": (VGG, ("Conv2d.weight=kaiming_normal(mode=fan_out, nonlinearity=relu)",
                   "*.bias=zeros", "BatchNorm2d.weight=ones", "Linear.weight=normal(0, 0.01)")),
+    "ResNet50": (ResNet50, ("Conv2d.weight=kaiming_normal(mode=fan_out, nonlinearity=relu)",)),
     "MobileNetV2": (MobileNetV2, ()),
     "DenseNet": (DenseNet, ("Conv2d.weight=kaiming_normal", "Linear.bias=zeros")),
     "UNet": (UNet, ()),

@@ -286,7 +286,7 @@ static void test_wrong_assumptions(void **state)
     refuse_assumption(ctx, "Swish=TransformerEncoder", KDL_ERROR_NOT_IMPLEMENTED,
                       "line 7, column 12: Swish has no list of layers that could be copies of one");
     refuse_assumption(ctx, "Swish=Silly", KDL_ERROR_NOT_IMPLEMENTED,
-                      "line 7, column 12: Swish: what it is assumed to be is no class that is "
+                      "line 7, column 12: Swish is assumed to be of a class that is not "
                       "known");
     kdl_context_release(ctx);
 }
@@ -314,8 +314,8 @@ static void test_refusals(void **state)
         { "A(\n  (x): Linear(3, out=2)\n)",
           "line 2, column 8: Linear.__init__() got an unexpected keyword argument 'out'" },
         { "A(\n  (x): BatchNorm9d(3)\n)",
-          "line 2, column 8: BatchNorm9d is not known; assume that it is like a class of torch.nn, "
-          "such as Linear, or that it has no parameters, as Module" },
+          "line 2, column 8: BatchNorm9d is not known; assume 'BatchNorm9d=CLASS' when it is like "
+          "a class of torch.nn, 'BatchNorm9d=Module' when it has no parameters" },
         { "LazyLinear(in_features=0, out_features=3, bias=True)",
           "line 1, column 1: LazyLinear has no parameters before its first forward: print the "
           "model after it" },

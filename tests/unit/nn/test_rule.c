@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules: what they match, in which order they draw, what is refused. */
 #include "kindling/kindling.h"
+#include "support/counting_allocator.h"
 #include "support/unit.h"
 
 static const kdl_module_class net_class = { .name = "Net" };
@@ -123,12 +124,29 @@ static void test_refusals(void **state)
     kdl_context_release(ctx);
 }
 
+static kdl_status apply_some(kdl_context *ctx, void *unused)
+{
+    static const char *const rules[] = { "*.bias=zeros", "Linear.weight=kaiming_normal(a=1)" };
+    (void)unused;
+    kdl_module *net = net_new(ctx);
+    kdl_apply_rules(net, rules, 2);
+    kdl_module_release(net);
+    return kdl_error_status(ctx);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    check_allocation_failures(apply_some, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matching),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static void check_all(bool deferred)
     }
     fclose(file);
     free(net);
-    assert_int_equal(count, 40);
+    assert_int_equal(count, 44);
     kdl_context_release(ctx);
 }
 
