@@ -11,7 +11,7 @@
  * ParametrizedLinear(...). It stays of its class: kdl_module_type() is Linear, where PyTorch derives
  * a class from it. kdl_parameter(linear, "weight") finds nothing any more.
  *
- * All of it can be recorded: originals, buffers and parametrized values are materialised with a
+ * No gradients flow through a parametrized value. All of it can be recorded: originals, buffers and parametrized values are materialised with a
  * plan. Values come from sums in double, so they differ from PyTorch's by rounding (by less than
  * 1e-5); the originals of weight_norm, and all draws, are PyTorch's bits.
  */
@@ -136,6 +136,36 @@ typedef struct kdl_spectral_norm_options {
               kdl_parametrizations_spectral_norm_with, module)
 KDL_API kdl_status kdl_parametrizations_spectral_norm_with(
     kdl_module *module, const kdl_spectral_norm_options *options);
+
+/** Options of kdl_parametrizations_orthogonal(). */
+typedef struct kdl_orthogonal_options {
+    size_t nbytes;              /**< sizeof(kdl_orthogonal_options), for the ABI */
+    const char *name;           /**< default "weight" */
+    const char *orthogonal_map; /**< default NULL: "matrix_exp" if square, else "householder" */
+    bool use_trivialization;    /**< default true */
+} kdl_orthogonal_options;
+
+#define KDL_ORTHOGONAL_DEFAULTS                                                                    \
+    {                                                                                              \
+        sizeof(kdl_orthogonal_options), "weight", NULL, true                                       \
+    }
+
+/**
+ * parametrizations.orthogonal(module, name='weight', orthogonal_map=None, *,
+ * use_trivialization=True): a matrix Q [.., m, n] (or batch of them) with orthonormal columns, or
+ * rows where m < n. `orthogonal_map` is "matrix_exp", "cayley" or "householder".
+ *
+ * With trivialization Q = base map(original): `original` is -I, and the buffer `base` [.., l, l],
+ * l = max(m, n), is the weight's Q factor with the signs of R's diagonal (the weight itself if it is
+ * orthogonal), completed by l - min(m, n) columns drawn from N(0, 1). Without, `original` is the
+ * weight, or its reflectors under "householder". (Lezcano-Casado, arXiv:1909.09501.) f32 and f64;
+ * other dtypes keep their weight, and then, as in PyTorch, have no value. Errors are PyTorch's.
+ */
+#define kdl_parametrizations_orthogonal(module, ...)                                               \
+    KDL__WITH(kdl_orthogonal_options, KDL_ORTHOGONAL_DEFAULTS, (__VA_ARGS__),                      \
+              kdl_parametrizations_orthogonal_with, module)
+KDL_API kdl_status kdl_parametrizations_orthogonal_with(kdl_module *module,
+                                                        const kdl_orthogonal_options *options);
 
 #ifdef __cplusplus
 }

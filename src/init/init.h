@@ -24,6 +24,10 @@ extern const kdl__op_class kdl__op_weight_norm;   /* integer: rows */
 extern const kdl__op_class kdl__op_power_u;       /* integer: height, width, rounds; number: eps */
 extern const kdl__op_class kdl__op_power_v;       /* the same */
 extern const kdl__op_class kdl__op_spectral_norm; /* integer: height, width */
+/* And of matrices, see orthogonal_maps.c. */
+extern const kdl__op_class kdl__op_orthogonal_base; /* integer: n, whether orthogonal ones stay */
+extern const kdl__op_class kdl__op_reflectors;      /* integer: n, k */
+extern const kdl__op_class kdl__op_orthogonal_map;  /* integer: map, n, k, trivialized */
 
 /* ---- Python's arithmetic ----------------------------------------------------------------- */
 

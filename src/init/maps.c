@@ -61,24 +61,45 @@ const kdl__op_class kdl__op_weight_norm = {
 
 /* ---- spectral_norm ----------------------------------------------------------------------- */
 
-/* out = W v (height), W' u (width) for `transposed`. */
-static void multiply(const double *w, size_t height, size_t width, bool transposed, const double *x,
-                     double *out)
+/* a'b, in lanes: a sum that a compiler can keep in vectors. */
+static double dot(const double *a, const double *b, size_t n)
 {
-    memset(out, 0, (transposed ? width : height) * sizeof *out);
+    enum { LANES = 8 };
+    double sums[LANES] = { 0 }, sum = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            sums[lane] += a[i + lane] * b[i + lane];
+    for (; i < n; i++)
+        sum += a[i] * b[i];
+    for (size_t lane = 0; lane < LANES; lane++)
+        sum += sums[lane];
+    return sum;
+}
+
+/* W v */
+static void multiply(const double *w, size_t height, size_t width, const double *v, double *out)
+{
+    for (size_t i = 0; i < height; i++)
+        out[i] = dot(w + i * width, v, width);
+}
+
+/* W' u */
+static void multiply_transposed(const double *w, size_t height, size_t width, const double *u,
+                                double *out)
+{
+    memset(out, 0, width * sizeof *out);
     for (size_t i = 0; i < height; i++)
         for (size_t j = 0; j < width; j++)
-            out[transposed ? j : i] += w[i * width + j] * x[transposed ? i : j];
+            out[j] += w[i * width + j] * u[i];
 }
 
 /* x / max(|x|, eps) */
 static void normalize(double *x, size_t n, double eps)
 {
-    double sum = 0;
+    const double norm = fmax(sqrt(dot(x, x, n)), eps);
     for (size_t i = 0; i < n; i++)
-        sum += x[i] * x[i];
-    for (size_t i = 0; i < n; i++)
-        x[i] /= fmax(sqrt(sum), eps);
+        x[i] /= norm;
 }
 
 /*
@@ -93,9 +114,9 @@ static kdl_status iterate(const kdl__op *op, kdl__worker *worker, const double *
     if (u && v) {
         memcpy(v, in, width * sizeof *v);
         for (int64_t round = 0; round < op->integer[2]; round++) {
-            multiply(in + width, height, width, false, v, u);
+            multiply(in + width, height, width, v, u);
             normalize(u, height, op->number[0]);
-            multiply(in + width, height, width, true, u, v);
+            multiply_transposed(in + width, height, width, u, v);
             normalize(v, width, op->number[0]);
         }
         bool wants_u = op->class == &kdl__op_power_u;
@@ -135,12 +156,11 @@ static kdl_status divide_by_sigma(const kdl__op *op, kdl__worker *worker, const 
 {
     size_t height = (size_t)op->integer[0], width = (size_t)op->integer[1];
     const double *u = in, *v = in + height, *w = v + width;
-    double *product_v = kdl__alloc_quiet(worker->ctx, height, sizeof *product_v), sigma = 0;
+    double *product_v = kdl__alloc_quiet(worker->ctx, height, sizeof *product_v), sigma;
     if (!product_v)
         return KDL_ERROR_MEMORY;
-    multiply(w, height, width, false, v, product_v);
-    for (size_t i = 0; i < height; i++)
-        sigma += u[i] * product_v[i];
+    multiply(w, height, width, v, product_v);
+    sigma = dot(u, product_v, height);
     for (size_t i = 0; i < height * width; i++)
         out[i] = w[i] / sigma;
     kdl_free(worker->ctx, product_v);

@@ -136,4 +136,10 @@ void kdl__embedding_zero_padding(kdl_module *module);
 void kdl__add_empty_parameter(kdl_module *module, const char *name, kdl_shape shape,
                               kdl_dtype dtype, bool present);
 
+/*
+ * The tensor of a module that a parametrization is made for, parametrized already or not: a
+ * reference, or PyTorch's ValueError when there is none.
+ */
+kdl_tensor *kdl__tensor_to_parametrize(kdl_module *module, const char *name, const char *place);
+
 #endif

@@ -5,8 +5,7 @@
 #include "init/whole.h"
 #include "nn/module_impl.h"
 
-/* The parameter or buffer of that name, parametrized or not: a reference, or PyTorch's ValueError. */
-static kdl_tensor *get_tensor(kdl_module *module, const char *name, const char *place)
+kdl_tensor *kdl__tensor_to_parametrize(kdl_module *module, const char *name, const char *place)
 {
     if (kdl_has_uninitialized_params(module)) {
         kdl__fail_at(module->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
@@ -235,7 +234,7 @@ kdl_status kdl_parametrizations_spectral_norm_with(kdl_module *module,
     if (kdl__module_refuses(module) ||
         !kdl__read_options(module->ctx, place, &options, sizeof options, given))
         return kdl__module_refusal(module);
-    kdl_tensor *weight = get_tensor(module, options.name, place);
+    kdl_tensor *weight = kdl__tensor_to_parametrize(module, options.name, place);
     if (!weight)
         return module->ctx->status;
     int64_t ndim = weight->ndim, dim = options.dim;

@@ -245,14 +245,6 @@ typedef struct words {
     const char *lead, *rest, *before, *after;
 } words;
 
-static void add_size(kdl__text *text, const kdl_tensor *tensor)
-{
-    kdl__text_puts(text, "Size([");
-    for (int d = 0; d < tensor->ndim; d++)
-        kdl__text_printf(text, "%s%lld", d ? ", " : "", (long long)tensor->dims[d]);
-    kdl__text_puts(text, "])");
-}
-
 /* That a value has the dtype and shape of the tensor that it is to stand for; ValueError if not. */
 static void check_value(const kdl_tensor *tensor, const kdl_tensor *value, const words *say)
 {
@@ -270,7 +262,7 @@ static void check_value(const kdl_tensor *tensor, const kdl_tensor *value, const
         if (dtypes)
             kdl__text_puts(&text, kdl_dtype_name(kdl_tensor_dtype(one)));
         else
-            add_size(&text, one);
+            kdl__text_printf(&text, "Size(%s)", kdl__shape_text(one->ndim, one->dims).chars);
     }
     kdl__fail_at(tensor->ctx, "kdl_register_parametrization", KDL_ERROR_VALUE, "%s %s %s%s",
                  say->lead, what, say->rest, text.data ? text.data : "");

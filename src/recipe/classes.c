@@ -31,6 +31,9 @@ static const kdl__op_class *const classes[] = {
     &kdl__op_power_u,
     &kdl__op_power_v,
     &kdl__op_spectral_norm,
+    &kdl__op_orthogonal_base,
+    &kdl__op_reflectors,
+    &kdl__op_orthogonal_map,
 };
 
 const kdl__op_class *kdl__recipe_class(const char *name)

@@ -153,6 +153,9 @@ PARAMETRIZATIONS = {
     "spectral_norm": (
         init_options(("name", TEXT), ("n_power_iterations", LONG), ("eps", DOUBLE), ("dim", LONG)),
         {"name": "weight", "n_power_iterations": 1, "eps": 1e-12, "dim": None}),
+    "orthogonal": (
+        init_options(("name", TEXT), ("orthogonal_map", TEXT), ("use_trivialization", BOOL)),
+        {"name": "weight", "orthogonal_map": "", "use_trivialization": True}),
 }
 CALCULATE_GAIN = init_options(("param", DOUBLE))
 
@@ -665,7 +668,7 @@ class Module:
     def parametrize(self, function, **named):
         """A function of torch.nn.utils.parametrizations."""
         struct, defaults = PARAMETRIZATIONS[function]
-        values = [NONE_INT if v is None else v.encode() if isinstance(v, str) else v
+        values = [NONE_INT if v is None else v.encode() or None if isinstance(v, str) else v
                   for v in {**defaults, **named}.values()]
         self.context.call(f"kdl_parametrizations_{function}_with", self,
                           struct(ctypes.sizeof(struct), *values))

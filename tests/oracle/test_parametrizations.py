@@ -47,10 +47,25 @@ SPECTRAL_NORM = (
     ("Embedding(5, 16{})", {"eps": 1e3, "n_power_iterations": 2}),
     ("GRU(13, 11{})", {"name": "weight_ih_l0"}),
 )
+ORTHOGONAL = [
+    (call, {**named, "use_trivialization": trivialized})
+    for call, names in (
+        ("Linear(7, 7{})", ("", "matrix_exp", "cayley", "householder")),
+        ("Linear(5, 12{})", ("", "matrix_exp", "cayley", "householder")),
+        ("Linear(33, 20{})", ("", "matrix_exp", "cayley", "householder")),
+        ("Conv2d(3, 4, 5{})", ("", "cayley")),
+        ("Conv1d(6, 5, 1{})", ("householder", "matrix_exp")),
+        ("Linear(1, 1{})", ("",)),
+        ("Linear(1, 4{})", ("cayley",)),
+    )
+    for named in ({"orthogonal_map": name} if name else {} for name in names)
+    for trivialized in (True, False)] + [
+    ("GRU(10, 8{})", {"name": "weight_hh_l0"}),
+    ("Embedding(16, 4{})", {"orthogonal_map": "cayley"}),
+]
 CASES = ([("weight_norm", *case) for case in WEIGHT_NORM] +
-         [("spectral_norm", *case) for case in SPECTRAL_NORM])
-# Bit for bit: the parameters that were there, and norms. (Those of halves: of up to 2^24 products.)
-EXACT = ("weight_norm",)
+         [("spectral_norm", *case) for case in SPECTRAL_NORM] +
+         [("orthogonal", *case) for case in ORTHOGONAL])
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +95,8 @@ def compare_tensors(function, what, ours, theirs):
     """Two lists of (name, values)."""
     assert [n for n, _ in ours] == [n for n, _ in theirs], what
     for (name, tensor), (_, expected) in zip(ours, theirs):
-        exact = function in EXACT or not name.endswith(("_u", "_v", "base"))
+        exact = not (name.endswith(("_u", "_v", "base")) or
+                     (function == "orthogonal" and name.endswith("original")))
         (assert_same if exact else assert_close)(tensor, expected, what, name)
 
 
@@ -179,8 +195,9 @@ def test_assignment(contexts, function, call, named):
     ours, theirs = make(contexts.eager, call, 8)
     value = torch.randn(getattr(theirs, name).shape)
     ours, theirs = both(contexts.eager, function, call, named, 8)
-    setattr(theirs, name, value)
-    contexts.eager.call("kdl_set_parametrized", ours, name.encode(), contexts.eager.tensor(value))
+    given = contexts.eager.tensor(value)
+    assert (outcome(lambda: contexts.eager.call("kdl_set_parametrized", ours, name.encode(), given))
+            == outcome(lambda: setattr(theirs, name, value)))
     compare_value(call, ours, theirs, name)
     for (key, tensor), expected in zip(ours.iterate("state_dict"), theirs.state_dict().values()):
         assert_close(tensor.torch(), expected, call, key)
@@ -218,6 +235,59 @@ def test_deep_copy(contexts):
         compare(function, (call, named), clone, twin)
 
 
+def test_orthogonal_originals(contexts):
+    """Bit for bit: -I with trivialization, else the weight, but under the householder map."""
+    for call, named in ORTHOGONAL:
+        ours, theirs = both(contexts.eager, "orthogonal", call.replace("{}", ""), named, 6)
+        name = f"parametrizations.{named.get('name', 'weight')}.original"
+        if named.get("use_trivialization", True) or "householder" not in (
+                named["orthogonal_map"] if "orthogonal_map" in named else
+                str(theirs.get_submodule(name.rpartition(".")[0])[0].orthogonal_map)):
+            original = dict(ours.iterate("state_dict"))[name].torch()
+            assert_same(original, theirs.state_dict()[name], call, named)
+
+
+def test_orthogonal_weight(contexts):
+    """A square weight that is orthogonal stays, bit for bit; a wide one's base has it."""
+    for call in ("Linear(9, 9)", "Linear(9, 4)", "Linear(3, 9)"):
+        weight = nn.init.orthogonal_(torch.empty(*reversed(eval(call[6:]))))
+
+        def set_weight(ours, theirs):
+            theirs.weight.data.copy_(weight)
+            tensors = dict(ours.iterate("state_dict"))
+            tensors["weight"].context.call("kdl_copy_", tensors["weight"],
+                                           contexts.eager.tensor(weight))
+
+        ours, theirs = both(contexts.eager, "orthogonal", call, {}, 6, set_weight)
+        compare("orthogonal", call, ours, theirs)
+        compare_value(call, ours, theirs, "weight")
+        if call == "Linear(9, 9)":
+            base = dict(ours.iterate("state_dict"))["parametrizations.weight.0.base"].torch()
+            assert_same(base, weight)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+def test_orthogonal_at_its_limits(contexts):
+    """No elements; dtypes that LAPACK does not have; behind another parametrization."""
+    for call, named in (("Linear(4, 0)", {}), ("Linear(0, 4)", {}), ("Linear(0, 0)", {}),
+                        ("Linear(4, 4, dtype=torch.bfloat16)", {}),
+                        ("Linear(4, 6, dtype=torch.float16)", {}),
+                        ("Linear(4, 6, dtype=torch.bfloat16)", {"use_trivialization": False})):
+        ours, theirs = both(contexts.eager, "orthogonal", call, named, 6)
+        compare("orthogonal", call, ours, theirs)
+    ours, theirs = both(contexts.eager, "weight_norm", "Linear(3, 5)", {}, 6)
+    parametrizations.orthogonal(theirs)
+    ours.parametrize("orthogonal")
+    compare("orthogonal", "behind", ours, theirs)
+    assert (outcome(lambda: contexts.eager.call("kdl_parametrized", ours, b"weight"))
+            == outcome(lambda: theirs.weight))
+    ours, theirs = both(contexts.eager, "orthogonal", "Linear(3, 5)", {}, 6)
+    value = torch.randn(5, 4)
+    assert (outcome(lambda: contexts.eager.call("kdl_set_parametrized", ours, b"weight",
+                                                contexts.eager.tensor(value)))
+            == outcome(lambda: setattr(theirs, "weight", value)))
+
+
 REFUSALS = (
     ("weight_norm", "Linear(3, 4)", {"name": "nothing"}),
     ("weight_norm", "Linear(3, 4)", {"dim": 2}),
@@ -230,6 +300,9 @@ REFUSALS = (
     ("spectral_norm", "Linear(3, 4)", {"name": "bias", "dim": 1}),
     ("spectral_norm", "Linear(3, 4)", {"n_power_iterations": 0}),
     ("spectral_norm", "Sequential()", {}),
+    ("orthogonal", "Linear(3, 4)", {"name": "nothing"}),
+    ("orthogonal", "Linear(3, 4)", {"name": "bias"}),
+    ("orthogonal", "Linear(3, 4)", {"orthogonal_map": "cayly"}),
 )
 
 

@@ -389,6 +389,67 @@ static void test_norms(void **state)
     assert_true(count >= 40);
 }
 
+/* Each map gives orthonormal columns, or rows; a value assigned comes back if it is orthogonal. */
+static void test_orthogonal(void **state)
+{
+    kdl_context *ctx = *state;
+    static const char *const maps[] = { NULL, "matrix_exp", "cayley", "householder" };
+    for (int c = 0; c < 16; c++) {
+        int64_t in = c & 4 ? 5 : 9, out = 9, rank = in;
+        kdl_module *linear = c & 8 ? kdl_nn_linear(ctx, out, in, .dtype = KDL_F64)
+                                   : kdl_nn_linear(ctx, in, out, .dtype = KDL_F64);
+        kdl_parametrizations_orthogonal(linear, .orthogonal_map = maps[c & 3]);
+        kdl_tensor *value = kdl_parametrized(linear, "weight");
+        const double *q = kdl_tensor_data(value);
+        int64_t step = c & 8 ? 1 : in, along = c & 8 ? out : 1;
+        for (int64_t i = 0; i < rank; i++) {
+            for (int64_t j = 0; j < rank; j++) {
+                double sum = 0;
+                for (int64_t l = 0; l < out; l++)
+                    sum += q[i * along + l * step] * q[j * along + l * step];
+                assert_true(fabs(sum - (i == j)) < 1e-13);
+            }
+        }
+        kdl_tensor *turned = twice(value, -1), *again = NULL;
+        kdl_set_parametrized(linear, "weight", turned);
+        again = kdl_parametrized(linear, "weight");
+        const double *a = kdl_tensor_data(turned), *b = kdl_tensor_data(again);
+        for (int64_t i = 0; i < in * out; i++)
+            assert_true(fabs(a[i] - b[i]) < 1e-13);
+        kdl_tensor_release(again);
+        kdl_tensor_release(turned);
+        kdl_tensor_release(value);
+        kdl_module_release(linear);
+    }
+}
+
+static void test_orthogonal_errors(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *linear = kdl_nn_linear(ctx, 3, 3);
+    kdl_parametrizations_orthogonal(linear, .name = "bias");
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "Expected a matrix or batch of matrices. Got a tensor of 1 dimensions.");
+    kdl_parametrizations_orthogonal(linear, .orthogonal_map = "");
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "orthogonal_map has to be one of \"matrix_exp\", \"cayley\", \"householder\". "
+                 "Got: ");
+    assert_names(linear, "weight bias ");
+    kdl_parametrizations_orthogonal(linear, .use_trivialization = false);
+    kdl_tensor *value = kdl_zeros(ctx, KDL_SHAPE(3, 3)), *wide = kdl_zeros(ctx, KDL_SHAPE(3, 4));
+    kdl_set_parametrized(linear, "weight", value);
+    assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED,
+                 "It is not possible to assign to the matrix exponential or the Cayley "
+                 "parametrizations when use_trivialization=False.");
+    kdl_set_parametrized(linear, "weight", wide);
+    assert_error(ctx, KDL_ERROR_VALUE,
+                 "Expected a matrix or batch of matrices of shape torch.Size([3, 3]). Got a tensor "
+                 "of shape torch.Size([3, 4]).");
+    kdl_tensor_release(value);
+    kdl_tensor_release(wide);
+    kdl_module_release(linear);
+}
+
 /* Recorded: a range of the norms of a weight that is never there as a whole. */
 static void test_recorded(void **state)
 {
@@ -415,9 +476,15 @@ static void test_recipe(void **state)
 {
     kdl_context *ctx = *state;
     kdl_set_deferred(ctx, true);
-    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_conv2d(ctx, 4, 6, 3), kdl_nn_linear(ctx, 9, 5));
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_conv2d(ctx, 4, 6, 3), kdl_nn_linear(ctx, 9, 5),
+                                        kdl_nn_linear(ctx, 9, 5), kdl_nn_linear(ctx, 4, 7));
     kdl_parametrizations_weight_norm(kdl_child(net, 0), .dim = 1);
     kdl_parametrizations_spectral_norm(kdl_child(net, 1));
+    kdl_parametrizations_orthogonal(kdl_child(net, 2));
+    kdl_parametrizations_orthogonal(kdl_child(net, 3), .use_trivialization = false);
+    for (int64_t i = 1; i < 4; i++)
+        kdl_remove_parametrizations(kdl_child(net, i), "weight", i == 2);
+    kdl_parametrizations_orthogonal(kdl_child(net, 3), .orthogonal_map = "cayley");
     kdl_plan *plan = kdl_plan_new(ctx);
     kdl_module_plan(net, plan);
     char *json = kdl_plan_to_json(plan);
@@ -453,6 +520,16 @@ static kdl_status use_all(kdl_context *ctx, void *deferred)
         kdl_module_release(kdl_module_deep_copy(linear));
         kdl_free(ctx, kdl_module_to_string(linear));
         kdl_remove_parametrizations(linear, "weight", true);
+        kdl_parametrizations_orthogonal(linear);
+        kdl_tensor *original = kdl_parameter(linear, "parametrizations.weight.original");
+        if (original)
+            kdl_fill_(original, 0.5); /* so that the map has something to compute */
+        kdl_remove_parametrizations(linear, "weight", true);
+        kdl_parametrizations_orthogonal(linear, .orthogonal_map = "cayley");
+        kdl_remove_parametrizations(linear, "weight", true);
+        kdl_parametrizations_orthogonal(linear, .orthogonal_map = "householder",
+                                        .use_trivialization = false);
+        kdl_remove_parametrizations(linear, "weight", true);
         float values[9];
         kdl_tensor *weight = kdl_parameter(linear, "weight");
         if (weight)
@@ -483,6 +560,8 @@ int main(void)
         UNIT_TEST(test_copy),
         UNIT_TEST(test_tie),
         UNIT_TEST(test_errors),
+        UNIT_TEST(test_orthogonal),
+        UNIT_TEST(test_orthogonal_errors),
         UNIT_TEST(test_norms),
         UNIT_TEST(test_recorded),
         UNIT_TEST(test_recipe),
