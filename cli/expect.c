@@ -63,8 +63,9 @@ static bool read_line(expectation *list, const char *line, size_t length)
     char *bracket = NULL;
     if (dtype && kdl_dtype_parse(dtype + (strncmp(dtype, " torch.", 7) == 0 ? 7 : 1), &type)) {
         *dtype = '\0';
+        char *round = strrchr(copy, '(');
         bracket = strrchr(copy, '[');
-        bracket = bracket ? bracket : strrchr(copy, '(');
+        bracket = round && (!bracket || round > bracket) ? round : bracket;
     }
     if (bracket && read_shape(bracket, dtype, &shape)) {
         char *end = bracket;
@@ -181,6 +182,10 @@ static void compare_all(expectation *list)
         compare_tensor(list, &list->tensors[i]);
     if (list->count)
         qsort(list->tensors, (size_t)list->count, sizeof *list->tensors, compare_names);
+    for (int i = 1; i < list->count; i++) {
+        if (strcmp(list->tensors[i].name, list->tensors[i - 1].name) == 0)
+            tell(list, "%s is there twice in '%s'%s", list->tensors[i].name, list->path, "");
+    }
     for (int i = 0; i < kdl_plan_count(list->plan); i++) {
         const kdl_plan_tensor *tensor = kdl_plan_get(list->plan, i);
         expected key = { .name = (char *)tensor->name };

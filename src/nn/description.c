@@ -314,7 +314,7 @@ static kdl_module *build(kdl__builder *builder, const kdl__node *node)
     const kdl_module_class *class = find_class(node->class);
     if (assumption)
         return build_assumed(builder, node, assumption);
-    if (class && is_container(class))
+    if (class && (is_container(class) || !kdl__class_arguments(class)))
         return build_container(builder, node, class, false);
     if (is_attention(node))
         return class ? construct_attention(builder, node, class)

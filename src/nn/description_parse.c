@@ -12,6 +12,7 @@ typedef struct parser {
 
 static const char place[] = "kdl_module_from_string";
 static const char blanks[] = " \t\r";
+static const char parameter_mark[] = "Parameter containing:";
 
 void kdl__fail_in_text(kdl_context *ctx, const char *text, const char *at, kdl_status status,
                        const char *format, ...)
@@ -108,6 +109,14 @@ static bool read_fold(parser *in, kdl__node *node)
     return true;
 }
 
+/* ParameterList and ParameterDict print their parameters like modules. */
+static bool refuse_parameters(const parser *in, const char *at)
+{
+    kdl__fail_in_text(in->ctx, in->text, at, KDL_ERROR_NOT_IMPLEMENTED,
+                      "the text does not tell how a list of parameters is initialised");
+    return false;
+}
+
 /* "(key): Module(...)", of which a line has been seen to begin so. */
 static bool parse_child(parser *in, kdl__node ***tail, int depth)
 {
@@ -119,11 +128,8 @@ static bool parse_child(parser *in, kdl__node ***tail, int depth)
     node->key = (kdl__span){ in->at + 1, (size_t)(strstr(in->at, "): ") - in->at - 1) };
     in->at += node->key.length + 4;
     in->at += strspn(in->at, " ");
-    if (strncmp(in->at, "Parameter containing:", 21) == 0) {
-        kdl__fail_in_text(in->ctx, in->text, in->at, KDL_ERROR_NOT_IMPLEMENTED,
-                          "the text does not tell how a list of parameters is initialised");
-        return false;
-    }
+    if (strncmp(in->at, parameter_mark, strlen(parameter_mark)) == 0)
+        return refuse_parameters(in, in->at);
     return read_fold(in, node) && parse_module(in, node, depth + 1);
 }
 
@@ -186,6 +192,8 @@ static bool parse_module(parser *in, kdl__node *node, int depth)
         in->at++;
         return refuse(in, "')' (or a line of its own for each module)");
     }
+    if (memmem(line.at, line.length, parameter_mark, strlen(parameter_mark)))
+        return refuse_parameters(in, node->class.at);
     node->extra = rest_of_line(line.at);
     node->extra.length--;
     in->at++;

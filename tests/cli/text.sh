@@ -111,6 +111,13 @@ expect_refusal 2 "the model is not the one of 'wrong':
   raw [7] int64 is not in the model
   blocks.0.act.weight [1] float32 is only in the model
   blocks.1.act.weight [1] float32 is only in the model"
+{
+    cat expected
+    tail -n 1 expected
+} >wrong
+run init model.txt --seed 5 --expect wrong
+expect_refusal 2 "the model is not the one of 'wrong':
+  head.1.bias is there twice in 'wrong'"
 for line in 'x' 'x [3]' 'x [3] float31' '[3] float32' 'x [3 float32 y' 'x [-3] float32'; do
     printf '\n%s\n' "$line" >wrong
     run init model.txt --seed 5 --expect wrong

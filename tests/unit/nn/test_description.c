@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Modules from the text of print(model): there and back, what is refused, what is told. */
 #include "kindling/kindling.h"
+#include "nn/arguments.h"
 #include "support/counting_allocator.h"
 #include "support/unit.h"
 
@@ -98,7 +99,7 @@ static void test_every_class(void **state)
             continue;
         kdl_manual_seed(ctx, 3);
         kdl_module *module =
-            class == KDL_CLASS_MODULE ? kdl_module_new(ctx, class) : make_any(ctx, class->name);
+            kdl__class_arguments(class) ? make_any(ctx, class->name) : kdl_module_new(ctx, class);
         if (!module)
             fail_msg("%s: no call of it is known here: %s", class->name, kdl_error_message(ctx));
         if (strncmp(class->name, "Lazy", 4) != 0) {
@@ -321,6 +322,8 @@ static void test_refusals(void **state)
           "model after it" },
         { "ParameterList(\n    (0): Parameter containing: [torch.float32 of size 2]\n)",
           "line 2, column 10: the text does not tell how a list of parameters is initialised" },
+        { "ParameterList(  (0): Parameter containing: [torch.float32 of size 2])",
+          "line 1, column 1: the text does not tell how a list of parameters is initialised" },
         { "ParametrizedLinear(\n  in_features=2\n  (parametrizations): ModuleDict()\n)",
           "line 1, column 1: ParametrizedLinear: parametrizations are not supported" },
         { "A(\n  (0-99999): 100000 x B(\n    (0-99999): 100000 x ReLU()\n  )\n)",
