@@ -103,7 +103,7 @@ typedef struct kdl_weight_norm_options {
 /**
  * parametrizations.weight_norm(module, name='weight', dim=0): w = g v/|v|, with original0 = g, the
  * norms (sizes 1 but for `dim`), and original1 = v. (Salimans & Kingma, arXiv:1602.07868.) Errors
- * are PyTorch's. PyTorch's hook that loads the keys "weight_g" and "weight_v" is not there.
+ * are PyTorch's. Loading takes the keys "weight_g" and "weight_v" for them, too.
  */
 #define kdl_parametrizations_weight_norm(module, ...)                                              \
     KDL__WITH(kdl_weight_norm_options, KDL_WEIGHT_NORM_DEFAULTS, (__VA_ARGS__),                    \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "init/whole.h"
+#include "kindling/module_hooks.h"
 #include "nn/module_impl.h"
 
 kdl_tensor *kdl__tensor_to_parametrize(kdl_module *module, const char *name, const char *place)
@@ -102,6 +103,39 @@ static const kdl_module_class weight_norm_class = {
     .right_inverse = weight_norm_inverse,
 };
 
+/* Moves the entry of a key, if it is there; NULL keys (out of memory) move nothing. */
+static void move_entry(kdl_state_dict *state_dict, const char *from, const char *to)
+{
+    if (!from || !to)
+        return;
+    kdl_tensor *tensor = kdl_tensor_retain(kdl_state_dict_get(state_dict, from));
+    if (tensor && kdl_state_dict_remove(state_dict, from) == KDL_OK)
+        kdl_state_dict_set(state_dict, to, kdl_tensor_retain(tensor));
+    kdl_tensor_release(tensor);
+}
+
+/* Before loading: what torch.nn.utils.weight_norm called weight_g and weight_v are the originals. */
+static void rename_old_keys(kdl_module *module, kdl_state_dict *state_dict, const char *prefix,
+                            kdl_incompatible_keys *keys, void *name)
+{
+    (void)keys;
+    const char *tensor = name;
+    kdl_context *ctx = module->ctx;
+    char *g = kdl__asprintf(ctx, "%s%s_g", prefix, tensor);
+    char *v = kdl__asprintf(ctx, "%s%s_v", prefix, tensor);
+    if (g && v && kdl_state_dict_contains(state_dict, g) &&
+        kdl_state_dict_contains(state_dict, v)) {
+        char *first = kdl__asprintf(ctx, "%sparametrizations.%s.original0", prefix, tensor);
+        char *second = kdl__asprintf(ctx, "%sparametrizations.%s.original1", prefix, tensor);
+        move_entry(state_dict, g, first);
+        move_entry(state_dict, v, second);
+        kdl_free(ctx, first);
+        kdl_free(ctx, second);
+    }
+    kdl_free(ctx, g);
+    kdl_free(ctx, v);
+}
+
 kdl_status kdl_parametrizations_weight_norm_with(kdl_module *module,
                                                  const kdl_weight_norm_options *given)
 {
@@ -113,7 +147,11 @@ kdl_status kdl_parametrizations_weight_norm_with(kdl_module *module,
     weight_norm_fields *fields = kdl_module_fields(parametrization);
     if (fields)
         fields->dim = options.dim == KDL_NONE_INT ? -1 : options.dim;
-    return kdl_register_parametrization(module, options.name, parametrization, .unsafe = true);
+    const char *name = kdl__intern(module->ctx, options.name, strlen(options.name));
+    if (kdl_register_parametrization(module, options.name, parametrization, .unsafe = true) ==
+        KDL_OK)
+        kdl_register_load_state_dict_pre_hook(module, rename_old_keys, (void *)(uintptr_t)name);
+    return module->ctx->status;
 }
 
 /* ---- spectral_norm ----------------------------------------------------------------------- */

@@ -39,6 +39,22 @@ bool kdl_is_parametrized(const kdl_module *module, const char *tensor_name)
     return found;
 }
 
+/* The i-th parametrization of a list (whose originals may be parametrized, too), or NULL. */
+static kdl_module *parametrization_at(const kdl_module *list, int64_t i)
+{
+    char name[24];
+    snprintf(name, sizeof name, "%lld", (long long)i);
+    return kdl_submodule(list, name);
+}
+
+static int64_t count_parametrizations(const kdl_module *list)
+{
+    int64_t count = 0;
+    while (parametrization_at(list, count))
+        count++;
+    return count;
+}
+
 /* ---- functions of one parametrization ---------------------------------------------------- */
 
 static void release_all(int count, kdl_tensor **tensors)
@@ -55,14 +71,19 @@ static kdl_tensor *compute(kdl_module *parametrization, int count, kdl_tensor *c
     const kdl_module_class *class = parametrization->class;
     while (class && !class->parametrize && !class->forward)
         class = class->parent;
+    kdl_tensor *value = NULL;
     if (class && class->parametrize)
-        return class->parametrize(parametrization, count, originals);
-    if (count == 1)
-        return kdl_forward(parametrization, originals[0]);
-    kdl__fail_at(parametrization->ctx, parametrization->class->name, KDL_ERROR_TYPE,
-                 "%s.forward() takes 2 positional arguments but %d were given",
-                 parametrization->class->name, count + 1);
-    return NULL;
+        value = class->parametrize(parametrization, count, originals);
+    else if (count == 1)
+        value = kdl_forward(parametrization, originals[0]);
+    else
+        kdl__fail_at(parametrization->ctx, parametrization->class->name, KDL_ERROR_TYPE,
+                     "%s.forward() takes 2 positional arguments but %d were given",
+                     parametrization->class->name, count + 1);
+    if (!value)
+        kdl__fail_at(parametrization->ctx, parametrization->class->name, KDL_ERROR_VALUE,
+                     "A parametrization must return a tensor. Got NoneType.");
+    return value;
 }
 
 /*
@@ -80,7 +101,8 @@ static int invert(kdl_module *parametrization, bool required, kdl_tensor **tenso
         class && !kdl__failed(ctx) ? class->right_inverse(parametrization, value, tensors) : 0;
     if (class && count <= 0 && !kdl__failed(ctx))
         kdl__fail_at(ctx, parametrization->class->name, KDL_ERROR_VALUE,
-                     "right_inverse gave no tensor and no error");
+                     "'right_inverse' must return a Tensor or a Sequence of tensors (list, "
+                     "tuple...). Got NoneType");
     bool absent = !class || (!required && ctx->status == KDL_ERROR_NOT_IMPLEMENTED);
     if (count > 0 && !kdl__failed(ctx)) {
         kdl_tensor_release(value);
@@ -106,8 +128,15 @@ static int invert_all(kdl_module *list, bool required, kdl_tensor *value, kdl_te
 {
     int count = 1;
     originals[0] = kdl_tensor_retain(value);
-    for (int64_t i = kdl_child_count(list); i-- > 0 && count == 1;)
-        count = invert(kdl_child(list, i), required, originals);
+    for (int64_t i = count_parametrizations(list); i-- > 0 && count > 0;) {
+        count = invert(parametrization_at(list, i), required, originals);
+        if (count > 1 && i > 0) {
+            kdl__fail_at(list->ctx, "kdl_set_parametrized", KDL_ERROR_VALUE,
+                         "only the first parametrization may have several originals");
+            release_all(count, originals);
+            count = 0;
+        }
+    }
     return count;
 }
 
@@ -122,11 +151,34 @@ static const char *original_name(int index, int count, char name[32])
     return name;
 }
 
+/* An original, or NULL when it is parametrized itself. */
 static kdl_tensor *original_of(const kdl_module *list, int index)
 {
     const list_fields *fields = kdl_module_fields(list);
     char name[32];
     return kdl_attribute(list, original_name(index, fields->ntensors, name));
+}
+
+/* Its value: a reference. */
+static kdl_tensor *original_value(kdl_module *list, int index)
+{
+    const list_fields *fields = kdl_module_fields(list);
+    char buffer[32];
+    const char *name = original_name(index, fields->ntensors, buffer);
+    return kdl_is_parametrized(list, name) ? kdl_parametrized(list, name)
+                                           : kdl_tensor_retain(kdl_attribute(list, name));
+}
+
+/* Whether originals can be set: NotImplementedError when one is parametrized itself. */
+static bool check_originals(const kdl_module *list)
+{
+    const list_fields *fields = kdl_module_fields(list);
+    for (int i = 0; i < fields->ntensors; i++) {
+        if (!original_of(list, i))
+            kdl__fail_at(list->ctx, "parametrize", KDL_ERROR_NOT_IMPLEMENTED,
+                         "an original that is parametrized itself cannot be set");
+    }
+    return !kdl__failed(list->ctx);
 }
 
 /* Registers a tensor (consumed) as what it is. */
@@ -184,10 +236,11 @@ static kdl_tensor *evaluate(kdl_module *list)
     const list_fields *fields = kdl_module_fields(list);
     kdl_tensor *originals[KDL_MAX_ORIGINALS];
     for (int i = 0; i < fields->ntensors; i++)
-        originals[i] = original_of(list, i);
-    kdl_tensor *value = compute(kdl_child(list, 0), fields->ntensors, originals);
-    for (int64_t i = 1; i < kdl_child_count(list) && value; i++) {
-        kdl_tensor *next = compute(kdl_child(list, i), 1, &value);
+        originals[i] = original_value(list, i);
+    kdl_tensor *value = compute(parametrization_at(list, 0), fields->ntensors, originals);
+    release_all(fields->ntensors, originals);
+    for (int64_t i = 1; value && parametrization_at(list, i); i++) {
+        kdl_tensor *next = compute(parametrization_at(list, i), 1, &value);
         kdl_tensor_release(value);
         value = next;
     }
@@ -219,7 +272,7 @@ kdl_status kdl_set_parametrized(kdl_module *module, const char *tensor_name, kdl
     if (kdl__module_refuses(module) || !value)
         return module && value ? module->ctx->status : KDL_ERROR_VALUE;
     kdl_module *list = get_list(module, tensor_name, __func__);
-    if (!list)
+    if (!list || !check_originals(list))
         return module->ctx->status;
     const list_fields *fields = kdl_module_fields(list);
     kdl_tensor *originals[KDL_MAX_ORIGINALS];
@@ -338,7 +391,7 @@ static void check_list(kdl_module *list, const kdl_tensor *tensor, kdl_tensor *d
 {
     const list_fields *fields = kdl_module_fields(list);
     kdl_tensor *value =
-        fields->ntensors == 1 ? compute(kdl_child(list, 0), 1, &data) : evaluate(list);
+        fields->ntensors == 1 ? compute(parametrization_at(list, 0), 1, &data) : evaluate(list);
     const words say = { "Registering a parametrization may not change the",
                         "of the tensor, unless `unsafe` flag is enabled.", "unparametrized ",
                         "parametrized " };
@@ -450,7 +503,7 @@ kdl_status kdl_remove_parametrizations(kdl_module *module, const char *tensor_na
     if (kdl__module_refuses(module))
         return kdl__module_refusal(module);
     kdl_module *list = get_list(module, tensor_name, __func__);
-    kdl_tensor *tensor = list ? leave(list, leave_parametrized) : NULL;
+    kdl_tensor *tensor = list && check_originals(list) ? leave(list, leave_parametrized) : NULL;
     if (!tensor)
         return module->ctx->status;
     register_tensor(module, tensor_name, tensor);

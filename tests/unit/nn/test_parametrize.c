@@ -97,6 +97,25 @@ static int inverse_to_f64(kdl_module *module, kdl_tensor *value, kdl_tensor **or
     originals[0] = to_f64(module, value);
     return 1;
 }
+/* What PyTorch calls "must return a tensor". */
+static kdl_tensor *no_tensor(kdl_module *module, kdl_tensor *x)
+{
+    (void)module, (void)x;
+    return NULL;
+}
+static int no_originals(kdl_module *module, kdl_tensor *value, kdl_tensor **originals)
+{
+    (void)module, (void)value, (void)originals;
+    return 0;
+}
+static const kdl_module_class empty_forward = { .name = "EmptyForward", .forward = no_tensor };
+static const kdl_module_class empty_inverse = { .name = "EmptyInverse",
+                                                .forward = double_forward,
+                                                .right_inverse = no_originals };
+/* Two originals, of which forward takes one. */
+static const kdl_module_class wrong_number = { .name = "WrongNumber",
+                                               .forward = double_forward,
+                                               .right_inverse = two_inverse };
 static const kdl_module_class narrowed = { .name = "Narrowed", .forward = first_row };
 static const kdl_module_class widened = { .name = "Widened", .forward = to_f64 };
 static const kdl_module_class wide_inverse = { .name = "WideInverse",
@@ -285,6 +304,12 @@ static const struct {
     { &wide_inverse, KDL_ERROR_VALUE,
       "When `right_inverse` outputs one tensor, it may not change the dtype.\noriginal.dtype: "
       "torch.float32\nright_inverse(original).dtype: torch.float64" },
+    { &empty_forward, KDL_ERROR_VALUE, "A parametrization must return a tensor. Got NoneType." },
+    { &empty_inverse, KDL_ERROR_VALUE,
+      "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got "
+      "NoneType" },
+    { &wrong_number, KDL_ERROR_TYPE,
+      "WrongNumber.forward() takes 2 positional arguments but 3 were given" },
 };
 
 static void test_errors(void **state)
@@ -387,6 +412,97 @@ static void test_norms(void **state)
     }
     fclose(file);
     assert_true(count >= 40);
+}
+
+/* The original of one can be parametrized, too. */
+static void test_nested(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *linear = kdl_nn_linear(ctx, 2, 2, .bias = false);
+    kdl_tensor *expected = twice(kdl_parameter(linear, "weight"), 1);
+    add(linear, "weight", &doubled);
+    kdl_module *list = kdl_submodule(linear, "parametrizations.weight");
+    assert_false(kdl_is_parametrized(list, "original"));
+    add(list, "original", &doubled);
+    assert_true(kdl_is_parametrized(list, "original"));
+    assert_names(linear, "parametrizations.weight.parametrizations.original.original ");
+    kdl_tensor *value = kdl_parametrized(linear, "weight");
+    assert_memory_equal(kdl_tensor_data(value), kdl_tensor_data(expected), 16);
+    assert_int_equal(kdl_set_parametrized(linear, "weight", expected), KDL_ERROR_NOT_IMPLEMENTED);
+    kdl_error_clear(ctx);
+    assert_int_equal(kdl_remove_parametrizations(linear, "weight", true),
+                     KDL_ERROR_NOT_IMPLEMENTED);
+    kdl_error_clear(ctx);
+    kdl_remove_parametrizations(list, "original", true);
+    assert_false(kdl_is_parametrized(list, NULL));
+    kdl_remove_parametrizations(linear, "weight", true);
+    assert_names(linear, "weight ");
+    assert_memory_equal(kdl_tensor_data(kdl_parameter(linear, "weight")), kdl_tensor_data(expected),
+                        16);
+    kdl_tensor_release(value);
+    kdl_tensor_release(expected);
+    kdl_module_release(linear);
+}
+
+/* A state_dict goes from one module to another; PyTorch's old names of g and v are known. */
+static void test_load_state_dict(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *one = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 4, 5));
+    kdl_module *two = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 4, 5));
+    kdl_parametrizations_weight_norm(kdl_child(one, 0));
+    kdl_parametrizations_weight_norm(kdl_child(two, 0));
+    kdl_state_dict *dict = kdl_module_state_dict(one);
+    kdl_load_state_dict(two, dict);
+    const char *const names[][2] = { { "0.parametrizations.weight.original0", "0.weight_g" },
+                                     { "0.parametrizations.weight.original1", "0.weight_v" } };
+    for (int i = 0; i < 2; i++) {
+        kdl_tensor *tensor = kdl_tensor_retain(kdl_state_dict_get(dict, names[i][0]));
+        assert_memory_equal(kdl_tensor_data(tensor),
+                            kdl_tensor_data(kdl_parameter(two, names[i][0])),
+                            kdl_tensor_nbytes(tensor));
+        kdl_zero_(kdl_parameter(two, names[i][0]));
+        kdl_state_dict_set(dict, names[i][1], tensor);
+        kdl_state_dict_remove(dict, names[i][0]);
+    }
+    kdl_load_state_dict(two, dict);
+    assert_string_equal(kdl_error_message(ctx), "");
+    for (int i = 0; i < 2; i++)
+        assert_memory_equal(kdl_tensor_data(kdl_parameter(one, names[i][0])),
+                            kdl_tensor_data(kdl_parameter(two, names[i][0])), 20);
+    kdl_state_dict_remove(dict, "0.weight_g");
+    assert_int_not_equal(kdl_load_state_dict(two, dict), KDL_OK); /* both, or neither */
+    kdl_error_clear(ctx);
+    kdl_state_dict_release(dict);
+    kdl_module_release(one);
+    kdl_module_release(two);
+}
+
+/* ConvTranspose2d's weight has its outputs second. */
+static void test_spectral_norm(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *conv = kdl_nn_conv_transpose2d(ctx, 3, 4, 2);
+    kdl_parametrizations_spectral_norm(conv);
+    assert_int_equal(kdl_tensor_numel(kdl_buffer(conv, "parametrizations.weight.0._u")), 4);
+    assert_int_equal(kdl_tensor_numel(kdl_buffer(conv, "parametrizations.weight.0._v")), 12);
+    kdl_module_release(conv);
+
+    /* Of a diagonal matrix the norm is the largest element; evaluating does not iterate. */
+    kdl_module *linear = kdl_nn_linear(ctx, 2, 2, .dtype = KDL_F64);
+    kdl_tensor *weight = kdl_parameter(linear, "weight");
+    kdl_zero_(weight);
+    ((double *)kdl_tensor_data(weight))[0] = 0.5;
+    ((double *)kdl_tensor_data(weight))[3] = -8;
+    kdl_parametrizations_spectral_norm(linear);
+    kdl_module_eval(linear);
+    for (int i = 0; i < 2; i++) {
+        kdl_tensor *value = kdl_parametrized(linear, "weight");
+        const double *w = kdl_tensor_data(value);
+        assert_true(fabs(w[0] - 0.0625) < 1e-12 && fabs(w[3] + 1) < 1e-12 && w[1] == 0);
+        kdl_tensor_release(value);
+    }
+    kdl_module_release(linear);
 }
 
 /* Each map gives orthonormal columns, or rows; a value assigned comes back if it is orthogonal. */
@@ -560,6 +676,9 @@ int main(void)
         UNIT_TEST(test_copy),
         UNIT_TEST(test_tie),
         UNIT_TEST(test_errors),
+        UNIT_TEST(test_nested),
+        UNIT_TEST(test_load_state_dict),
+        UNIT_TEST(test_spectral_norm),
         UNIT_TEST(test_orthogonal),
         UNIT_TEST(test_orthogonal_errors),
         UNIT_TEST(test_norms),
