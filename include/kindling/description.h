@@ -50,11 +50,13 @@ typedef struct kdl_from_string_options {
  * MultiheadAttention is made from its out_proj, with one head; what else matters for its
  * parameters, kdim, vdim and add_bias_kv, has the defaults unless `.assume` says otherwise. The
  * layers of torch.nn's TransformerEncoder and TransformerDecoder are copies of one, and the
- * matrices of its Transformer are drawn again by xavier_uniform_, as there.
+ * matrices of its Transformer are drawn again by xavier_uniform_, as there. What is printed as
+ * ParametrizedLinear is parametrized as soon as it is constructed, with the defaults of
+ * torch.nn.utils.parametrizations.
  *
  * Errors begin with the line and column: KDL_ERROR_FORMAT for text that print() does not write;
- * NotImplementedError for a layer that is not known, for a Lazy one, for parametrizations and for
- * lists of parameters, by name; the constructors' errors. ValueError for something assumed of a
+ * NotImplementedError for a layer that is not known, for a Lazy one, for a parametrization of one's
+ * own and for lists of parameters, by name; the constructors' errors. ValueError for something assumed of a
  * class that does not occur.
  */
 #define kdl_module_from_string(ctx, text, nbytes, ...)                                             \

@@ -29,8 +29,7 @@ static const kdl__node *find_child(const kdl__node *node, const char *key)
 
 /* ---- layers ------------------------------------------------------------------------------ */
 
-/* An error of a constructor gets the place of its layer in the text. */
-static void locate_error(kdl__builder *builder, const kdl__node *node)
+void kdl__locate_error(kdl__builder *builder, const kdl__node *node)
 {
     char message[512];
     kdl_context *ctx = builder->ctx;
@@ -61,7 +60,7 @@ static kdl_module *construct(kdl__builder *builder, const kdl__node *node,
     char *text = kdl__text_take(&call);
     kdl_module *module = text ? kdl_nn_from_text(builder->ctx, text) : NULL;
     kdl_free(builder->ctx, text);
-    locate_error(builder, node);
+    kdl__locate_error(builder, node);
     if (module)
         kdl__note_unseen(builder, node->class, assumed);
     return module;
@@ -138,7 +137,7 @@ static void add_child(kdl__builder *builder, kdl_module *parent, const kdl__node
     char *name = kdl__strndup(builder->ctx, key.at, key.length);
     if (name && !kdl__module_find(parent, name, key.length)) {
         kdl_add_module(parent, name, child);
-        locate_error(builder, node);
+        kdl__locate_error(builder, node);
     } else {
         if (name)
             kdl__fail_in_text(builder->ctx, builder->text, node->key.at, KDL_ERROR_FORMAT,
@@ -244,6 +243,23 @@ static const kdl_module_class *find_class(kdl__span name)
     return kdl_nn_class(copy);
 }
 
+/* "ParametrizedLinear(...)": a Linear that is parametrized as soon as it is constructed. */
+static kdl_module *build_parametrized(kdl__builder *builder, const kdl__node *node)
+{
+    static const char prefix[] = "Parametrized";
+    kdl__node plain = *node;
+    if (strncmp(node->class.at, prefix, strlen(prefix)) != 0 || node->children->next)
+        return refuse(builder, node,
+                      ": only a layer without modules of its own can be parametrized here");
+    plain.class.at += strlen(prefix);
+    plain.class.length -= strlen(prefix);
+    plain.children = NULL;
+    kdl_module *module = build(builder, &plain);
+    if (module)
+        kdl__parametrize(builder, module, node->children);
+    return kdl__module_finish(module);
+}
+
 static bool is_container(const kdl_module_class *class)
 {
     return class == KDL_CLASS_MODULE || class == KDL_CLASS_SEQUENTIAL ||
@@ -284,8 +300,6 @@ static kdl_module *refuse_unknown(kdl__builder *builder, const kdl__node *node)
 /* A class that torch.nn does not have, or that has the name of one but is another. */
 static kdl_module *build_own(kdl__builder *builder, const kdl__node *node)
 {
-    if (find_child(node, "parametrizations"))
-        return refuse(builder, node, ": parametrizations are not supported");
     if (!node->children && node->extra.length)
         return refuse_unknown(builder, node);
     if (!node->children)
@@ -314,6 +328,8 @@ static kdl_module *build(kdl__builder *builder, const kdl__node *node)
     const kdl_module_class *class = find_class(node->class);
     if (assumption)
         return build_assumed(builder, node, assumption);
+    if (find_child(node, "parametrizations"))
+        return build_parametrized(builder, node);
     if (class && (is_container(class) || !kdl__class_arguments(class)))
         return build_container(builder, node, class, false);
     if (is_attention(node))

@@ -34,6 +34,12 @@ void kdl__note_unseen(kdl__builder *builder, kdl__span class, kdl__span given);
 /* Tells, once for a class, what it is taken for. */
 void kdl__note(kdl__builder *builder, kdl__span class, const char *what);
 
+/* An error of a constructor gets the place of its layer in the text. */
+void kdl__locate_error(kdl__builder *builder, const kdl__node *node);
+
+/* Parametrizes the module's tensors as `lists`, the ModuleDict `parametrizations`, says. */
+void kdl__parametrize(kdl__builder *builder, kdl_module *module, const kdl__node *lists);
+
 /* The class of that name and parent in the context, made when it is not there yet. */
 const kdl_module_class *kdl__class_named(kdl_context *ctx, kdl__span name,
                                          const kdl_module_class *parent);

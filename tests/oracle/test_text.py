@@ -143,6 +143,28 @@ def test_stacks_of_nothing_are_refused(prototyped_library):
         Context(prototyped_library).from_string(printed)
 
 
+def test_parametrizations(prototyped_library):
+    """Draws and text are PyTorch's; so are values, but for what comes from sums (1e-5)."""
+    context = Context(prototyped_library)
+    torch.manual_seed(4)
+    context.default_generator().manual_seed(4)
+    norms = nn.utils.parametrizations
+    theirs = nn.Sequential(norms.weight_norm(nn.Conv2d(3, 4, 2)),
+                           norms.spectral_norm(nn.Linear(5, 6)),
+                           norms.weight_norm(norms.weight_norm(nn.GRU(3, 4), "weight_ih_l0"),
+                                             "weight_hh_l0"),
+                           norms.orthogonal(nn.Linear(4, 4)), nn.Linear(2, 2))
+    ours = context.from_string(str(theirs))
+    assert str(ours) == str(theirs)
+    assert context.default_generator().state() == torch.get_rng_state().numpy().tobytes()
+    state = ours.iterate("state_dict")
+    assert [name for name, _ in state] == list(theirs.state_dict())
+    for (name, tensor), expected in zip(state, theirs.state_dict().values()):
+        if name.startswith(("0.", "2.", "4.")):
+            assert torch.equal(tensor.torch(), expected), name
+        assert torch.allclose(tensor.torch(), expected, atol=1e-5), name
+
+
 def test_lazy_layers_are_refused(prototyped_library):
     context = Context(prototyped_library)
     with warnings.catch_warnings():

@@ -179,6 +179,23 @@ static void test_nesting(void **state)
     kdl_context_release(ctx);
 }
 
+static void test_parametrizations(void **state)
+{
+    (void)state;
+    kdl_context *ctx = kdl_context_new(NULL);
+    kdl_manual_seed(ctx, 3);
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 3, 4));
+    kdl_parametrizations_weight_norm(kdl_child(net, 0));
+    kdl_append(net, kdl_nn_conv2d(ctx, 3, 4, 2));
+    kdl_parametrizations_spectral_norm(kdl_child(net, 1));
+    kdl_append(net, kdl_nn_linear(ctx, 3, 3, .bias = false));
+    kdl_parametrizations_orthogonal(kdl_child(net, 2));
+    assert_string_equal(kdl_error_message(ctx), "");
+    check_round_trip(net);
+    kdl_module_release(net);
+    kdl_context_release(ctx);
+}
+
 /* ---- what the caller adds ---------------------------------------------------------------- */
 
 typedef struct notes {
@@ -324,8 +341,16 @@ static void test_refusals(void **state)
           "line 2, column 10: the text does not tell how a list of parameters is initialised" },
         { "ParameterList(  (0): Parameter containing: [torch.float32 of size 2])",
           "line 1, column 1: the text does not tell how a list of parameters is initialised" },
-        { "ParametrizedLinear(\n  in_features=2\n  (parametrizations): ModuleDict()\n)",
-          "line 1, column 1: ParametrizedLinear: parametrizations are not supported" },
+        { "ParametrizedReLU(\n  (parametrizations): ModuleDict(\n"
+          "    (weight): ParametrizationList(\n      (0): Mine()\n    )\n  )\n)",
+          "line 4, column 12: Mine is no parametrization that is known" },
+        { "ParametrizedReLU(\n  (parametrizations): ModuleDict(\n"
+          "    (weight): ParametrizationList(\n      (0): _WeightNorm()\n    )\n  )\n)",
+          "line 4, column 12: Module 'ReLU()' does not have a parameter, a buffer, or a "
+          "parametrized element with name 'weight'" },
+        { "ParametrizedA(\n  (b): ReLU()\n  (parametrizations): ModuleDict()\n)",
+          "line 1, column 1: ParametrizedA: only a layer without modules of its own can be "
+          "parametrized here" },
         { "A(\n  (0-99999): 100000 x B(\n    (0-99999): 100000 x ReLU()\n  )\n)",
           "the text stands for more than 262144 modules" },
     };
@@ -381,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_nesting),
         cmocka_unit_test(test_assumptions),
         cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_parametrizations),
         cmocka_unit_test(test_wrong_assumptions),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_depth),
