@@ -380,12 +380,18 @@ static void test_depth(void **state)
     kdl_context_release(ctx);
 }
 
-static kdl_status read_one(kdl_context *ctx, void *text)
+typedef struct reading {
+    const char *text;
+    int assume_count;
+} reading;
+
+static kdl_status read_one(kdl_context *ctx, void *what)
 {
     const char *assume[] = { "MyNorm=RMSNorm", "DropPath=Module" };
+    const reading *one = what;
     notes kept = { "" };
-    kdl_module_release(kdl_module_from_string(ctx, text, strlen(text), .assume = assume,
-                                              .assume_count = 2, .note = keep_note,
+    kdl_module_release(kdl_module_from_string(ctx, one->text, strlen(one->text), .assume = assume,
+                                              .assume_count = one->assume_count, .note = keep_note,
                                               .note_user_data = &kept));
     return kdl_error_status(ctx);
 }
@@ -393,9 +399,18 @@ static kdl_status read_one(kdl_context *ctx, void *text)
 static void test_allocation_failures(void **state)
 {
     (void)state;
-    char text[sizeof custom];
-    memcpy(text, custom, sizeof custom);
-    check_allocation_failures(read_one, text);
+    reading own = { custom, 2 };
+    check_allocation_failures(read_one, &own);
+    kdl_context *ctx = kdl_context_new(NULL);
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_from_text(ctx, "Transformer(4, 2, 1, 2, 3)"),
+                                        kdl_nn_linear(ctx, 2, 3));
+    kdl_parametrizations_weight_norm(kdl_child(net, 1));
+    char *text = kdl_module_to_string(net);
+    reading stacks = { text, 0 };
+    check_allocation_failures(read_one, &stacks);
+    kdl_free(ctx, text);
+    kdl_module_release(net);
+    kdl_context_release(ctx);
 }
 
 int main(void)
