@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What state_dict.c prints, made with torch."""
+"""What print_state_dict.c prints, made with torch."""
 import torch
 from torch import nn
 
