@@ -3,6 +3,7 @@
 #   tests/unit/<folder>/test_*.c, tests/kernel/test_*.c   cmocka, linked statically (private names)
 #   tests/cli/*.sh                                        run with the program's path in $KINDLING
 #   examples/*.c                                          run; text compared with examples/expected
+#   examples/networks/*.c                                 a library for tests/unit/nn/test_networks.c
 #   tests/consumer/run.sh                                 builds against an installed tree
 # The label is `quick`, or `full` when the name ends in _slow. Shared code is in tests/support.
 # Cross-compiled programs are started through CMAKE_CROSSCOMPILING_EMULATOR; KDL_TEST_EMULATED tells
@@ -45,6 +46,13 @@ if(support_sources)
     target_link_libraries(kindling_test_support PRIVATE
         kindling_static PkgConfig::CMOCKA PkgConfig::JANSSON)
 endif()
+# The networks among the examples are tested as a whole, in test_networks.
+file(GLOB network_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/networks/*.c")
+add_library(kindling_networks STATIC ${network_sources})
+kindling_warn(kindling_networks)
+kindling_sanitize(kindling_networks)
+target_link_libraries(kindling_networks PUBLIC kindling_static)
+
 foreach(source IN LISTS test_sources)
     get_filename_component(name "${source}" NAME_WE)
     get_filename_component(folder "${source}" DIRECTORY)
@@ -61,13 +69,15 @@ foreach(source IN LISTS test_sources)
     kindling_private_flags(${name})
     set_target_properties(${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
-    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    target_include_directories(${name} PRIVATE
+        ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR}/examples)
     # Golden vectors are read from the source tree: KDL_TEST_GOLDEN_DIR "/file".
     target_compile_definitions(${name} PRIVATE
         KDL_TEST_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden"
         KDL_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ${kindling_emulated})
     target_link_libraries(${name} PRIVATE
-        $<$<BOOL:${support_sources}>:kindling_test_support> ${library} PkgConfig::CMOCKA
+        $<$<BOOL:${support_sources}>:kindling_test_support>
+        $<$<STREQUAL:${name},test_networks>:kindling_networks> ${library} PkgConfig::CMOCKA
         PkgConfig::JANSSON Threads::Threads m)
     # Each in a directory of its own, so that tests that write files can run side by side.
     set(scratch "${PROJECT_BINARY_DIR}/tests/scratch/${name}")

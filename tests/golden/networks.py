@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks from the literature, as people write them in PyTorch."""
+"""Networks from the literature, as people write them in PyTorch; examples/networks has them in C.
+
+They are narrow unless told otherwise, so that they are quick to make.
+"""
 import torch
 from torch import nn
 
@@ -16,26 +19,30 @@ class LeNet5(nn.Module):
 
 
 class AlexNet(nn.Module):
-    """Krizhevsky, 2014; narrower."""
+    """Krizhevsky, 2014; 64, 4096, 1000 are its own sizes."""
 
-    def __init__(self, width=16):
+    def __init__(self, width=8, hidden=64, classes=10):
         super().__init__()
         self.features = nn.Sequential(
             nn.Conv2d(3, width, kernel_size=11, stride=4, padding=2), nn.ReLU(inplace=True),
             nn.MaxPool2d(kernel_size=3, stride=2),
             nn.Conv2d(width, 3 * width, kernel_size=5, padding=2), nn.ReLU(inplace=True),
             nn.MaxPool2d(kernel_size=3, stride=2),
-            nn.Conv2d(3 * width, 4 * width, kernel_size=3, padding=1), nn.ReLU(inplace=True))
+            nn.Conv2d(3 * width, 6 * width, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(6 * width, 4 * width, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(4 * width, 4 * width, kernel_size=3, padding=1), nn.ReLU(inplace=True),
+            nn.MaxPool2d(kernel_size=3, stride=2))
         self.avgpool = nn.AdaptiveAvgPool2d((6, 6))
         self.classifier = nn.Sequential(
-            nn.Dropout(p=0.5), nn.Linear(4 * width * 36, 64), nn.ReLU(inplace=True),
-            nn.Dropout(p=0.5), nn.Linear(64, 64), nn.ReLU(inplace=True), nn.Linear(64, 10))
+            nn.Dropout(p=0.5), nn.Linear(4 * width * 36, hidden), nn.ReLU(inplace=True),
+            nn.Dropout(p=0.5), nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
+            nn.Linear(hidden, classes))
 
 
 class VGG(nn.Module):
     """Simonyan and Zisserman, 2014: VGG-16 with BatchNorm, with torchvision's initialisation."""
 
-    def __init__(self, scale=8):
+    def __init__(self, scale=8, hidden=32, classes=10):
         super().__init__()
         layers, channels = [], 3
         for size in (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0):
@@ -46,8 +53,8 @@ class VGG(nn.Module):
                        nn.BatchNorm2d(size // scale), nn.ReLU(inplace=True)]
             channels = size // scale
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(nn.Linear(channels * 49, 32), nn.ReLU(True), nn.Dropout(),
-                                        nn.Linear(32, 10))
+        self.classifier = nn.Sequential(nn.Linear(channels * 49, hidden), nn.ReLU(True),
+                                        nn.Dropout(), nn.Linear(hidden, classes))
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
                 nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
@@ -79,7 +86,7 @@ class ResNet50(nn.Module):
     The text does not show that, but what is drawn in another order is drawn again at last.
     """
 
-    def __init__(self, width=8):
+    def __init__(self, width=8, classes=10):
         super().__init__()
         self.inplanes = width
         self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
@@ -89,7 +96,7 @@ class ResNet50(nn.Module):
         for i, count in enumerate((3, 4, 6, 3)):
             setattr(self, f"layer{i + 1}", self.layer(width << i, count, 1 + (i > 0)))
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
-        self.fc = nn.Linear(width << 5, 10)
+        self.fc = nn.Linear(width << 5, classes)
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
                 nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
@@ -115,17 +122,23 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """Sandler et al., 2018, without an initialisation of its own."""
+    """Sandler et al., 2018, without an initialisation of its own; all channels over `scale`."""
 
-    def __init__(self):
+    def __init__(self, scale=8, classes=10):
         super().__init__()
-        blocks, inputs = [nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8)], 8
-        for ratio, outputs, count, stride in ((1, 4, 1, 1), (6, 6, 2, 2), (6, 8, 3, 2)):
+        inputs, last = 32 // scale, 1280 // scale
+        blocks = [nn.Conv2d(3, inputs, 3, 2, 1, bias=False), nn.BatchNorm2d(inputs),
+                  nn.ReLU6(True)]
+        for ratio, outputs, count, stride in ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2),
+                                              (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
+                                              (6, 320, 1, 1)):
             for i in range(count):
-                blocks.append(InvertedResidual(inputs, outputs, stride if i == 0 else 1, ratio))
-                inputs = outputs
+                blocks.append(InvertedResidual(inputs, outputs // scale, stride if i == 0 else 1,
+                                               ratio))
+                inputs = outputs // scale
+        blocks += [nn.Conv2d(inputs, last, 1, bias=False), nn.BatchNorm2d(last), nn.ReLU6(True)]
         self.features = nn.Sequential(*blocks)
-        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(inputs, 10))
+        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(last, classes))
 
 
 class DenseLayer(nn.Sequential):
@@ -135,27 +148,39 @@ class DenseLayer(nn.Sequential):
         self.add_module("relu1", nn.ReLU(inplace=True))
         self.add_module("conv1", nn.Conv2d(inputs, 4 * growth, kernel_size=1, bias=False))
         self.add_module("norm2", nn.BatchNorm2d(4 * growth))
-        self.add_module("conv2", nn.Conv2d(4 * growth, growth, kernel_size=3, padding=1))
+        self.add_module("relu2", nn.ReLU(inplace=True))
+        self.add_module("conv2", nn.Conv2d(4 * growth, growth, kernel_size=3, padding=1,
+                                           bias=False))
 
 
 class DenseNet(nn.Module):
-    """Huang et al., 2016, narrower: kaiming_normal_ for convolutions, zeros for Linear's bias."""
+    """Huang et al., 2016: kaiming_normal_ for convolutions, zeros for Linear's bias.
 
-    def __init__(self, growth=4):
+    DenseNet-121 grows by 32.
+    """
+
+    def __init__(self, growth=4, classes=10):
         super().__init__()
         self.features = nn.Sequential()
         channels = 2 * growth
         self.features.add_module("conv0", nn.Conv2d(3, channels, 7, 2, 3, bias=False))
-        for i, count in enumerate((6, 12, 8)):
+        self.features.add_module("norm0", nn.BatchNorm2d(channels))
+        self.features.add_module("relu0", nn.ReLU(inplace=True))
+        self.features.add_module("pool0", nn.MaxPool2d(3, 2, 1))
+        for i, count in enumerate((6, 12, 24, 16)):
             block = nn.ModuleDict()
             for j in range(count):
                 block[f"denselayer{j + 1}"] = DenseLayer(channels + j * growth, growth)
             self.features.add_module(f"denseblock{i + 1}", block)
-            channels = (channels + count * growth) // 2
+            channels += count * growth
+            if i == 3:
+                break
             self.features.add_module(f"transition{i + 1}", nn.Sequential(
-                nn.BatchNorm2d(2 * channels), nn.Conv2d(2 * channels, channels, 1, bias=False),
-                nn.AvgPool2d(2)))
-        self.classifier = nn.Linear(channels, 10)
+                nn.BatchNorm2d(channels), nn.ReLU(inplace=True),
+                nn.Conv2d(channels, channels // 2, 1, bias=False), nn.AvgPool2d(2, 2)))
+            channels //= 2
+        self.features.add_module("norm5", nn.BatchNorm2d(channels))
+        self.classifier = nn.Linear(channels, classes)
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
                 nn.init.kaiming_normal_(m.weight)
@@ -252,9 +277,9 @@ class ViT(nn.Module):
         self.head = nn.Linear(width, 10)
 
 
-def transformer():
-    """Vaswani et al., 2017, narrower."""
-    return nn.Transformer(32, 4, 2, 2, 64)
+def transformer(d_model=32, nhead=4, layers=2, dim_feedforward=64):
+    """Vaswani et al., 2017; the base model is 512, 8, 6, 2048."""
+    return nn.Transformer(d_model, nhead, layers, layers, dim_feedforward)
 
 
 # Those that the text determines, with the rules that stand for what their constructors do at last.

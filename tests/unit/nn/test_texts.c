@@ -7,7 +7,7 @@
 #include "support/modules.h"
 #include "support/unit.h"
 
-enum { MAX_LINE = 256, MAX_TEXT = 1 << 14, MAX_RULES = 8 };
+enum { MAX_LINE = 256, MAX_TEXT = 1 << 16, MAX_RULES = 8 };
 
 typedef struct network {
     char text[MAX_TEXT];
