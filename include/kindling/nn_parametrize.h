@@ -11,7 +11,10 @@
  * ParametrizedLinear(...). It stays of its class: kdl_module_type() is Linear, where PyTorch derives
  * a class from it. kdl_parameter(linear, "weight") finds nothing any more.
  *
- * No gradients flow through a parametrized value. All of it can be recorded: originals, buffers and parametrized values are materialised with a
+ * A module with forward of one's own may use kdl_parametrized(); those of torch.nn's classes do not
+ * yet (NotImplementedError), and the three parametrizations below have no gradients yet.
+ *
+ * All of it can be recorded: originals, buffers and parametrized values are materialised with a
  * plan. Values come from sums in double, so they differ from PyTorch's by rounding (by less than
  * 1e-5); the originals of weight_norm, and all draws, are PyTorch's bits.
  */

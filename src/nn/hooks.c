@@ -136,13 +136,17 @@ static void replace(kdl_tensor **tensor, kdl_tensor *given)
 static kdl_tensor *call_forward(kdl_module *module, kdl_tensor *input)
 {
     const kdl__forwards *forwards = kdl__slot_get(module->ctx, KDL__SLOT_FORWARDS);
+    bool parametrized = kdl_is_parametrized(module, NULL);
     for (const kdl_module_class *class = module->class; class; class = class->parent) {
         kdl__forward *forward = class->forward;
-        if (!forward && forwards)
+        if (!forward && forwards && !parametrized) /* they look for parameters by their names */
             forward = forwards->find(class);
         if (forward)
             return forward(module, input);
     }
+    if (parametrized)
+        kdl__fail_at(module->ctx, "kdl_forward", KDL_ERROR_NOT_IMPLEMENTED,
+                     "forward of a parametrized %s is not supported", module->class->name);
     kdl__fail_at(module->ctx, "kdl_forward", KDL_ERROR_NOT_IMPLEMENTED,
                  "Module [%s] is missing the required \"forward\" function (those of torch.nn's "
                  "classes are in libkindling_train)",

@@ -142,4 +142,7 @@ void kdl__add_empty_parameter(kdl_module *module, const char *name, kdl_shape sh
  */
 kdl_tensor *kdl__tensor_to_parametrize(kdl_module *module, const char *name, const char *place);
 
+/* Whether a parametrization would have to record gradients: NotImplementedError. */
+bool kdl__parametrization_refuses_grad(const kdl_module *module, const kdl_tensor *original);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "init/whole.h"
 #include "nn/module_impl.h"
+#include "tensor/tape.h"
 
 /* In the order that kdl__op_orthogonal_map numbers them. */
 static const char *const maps[] = { "matrix_exp", "cayley", "householder" };
@@ -61,7 +62,8 @@ static kdl_tensor *orthogonal_forward(kdl_module *module, kdl_tensor *x)
 {
     const orthogonal_fields *fields = kdl_module_fields(module);
     kdl_tensor *base = kdl_buffer(module, "base");
-    if (!check_dtype(x, fields->map == HOUSEHOLDER ? "orgqr" : "geqrf"))
+    if (kdl__parametrization_refuses_grad(module, x) ||
+        !check_dtype(x, fields->map == HOUSEHOLDER ? "orgqr" : "geqrf"))
         return NULL;
     if (fields->trivialized && !base) {
         kdl__fail_at(module->ctx, "_Orthogonal", KDL_ERROR_TYPE,
@@ -234,28 +236,33 @@ static kdl_module *make_orthogonal(const kdl_tensor *weight, int64_t map, bool t
     return kdl__module_finish(module);
 }
 
-kdl_status kdl_parametrizations_orthogonal_with(kdl_module *module,
-                                                const kdl_orthogonal_options *given)
+static void add_orthogonal(kdl_module *module, const kdl_orthogonal_options *options)
 {
     static const char place[] = "kdl_parametrizations_orthogonal";
-    kdl_orthogonal_options options = KDL_ORTHOGONAL_DEFAULTS;
-    if (kdl__module_refuses(module) ||
-        !kdl__read_options(module->ctx, place, &options, sizeof options, given))
-        return kdl__module_refusal(module);
-    kdl_tensor *weight = kdl__tensor_to_parametrize(module, options.name, place);
-    if (!weight)
-        return module->ctx->status;
+    kdl_tensor *weight = kdl__tensor_to_parametrize(module, options->name, place);
     int64_t map = MAP_COUNT;
-    if (weight->ndim < 2)
+    if (weight && weight->ndim < 2)
         kdl__fail_at(module->ctx, place, KDL_ERROR_VALUE,
                      "Expected a matrix or batch of matrices. Got a tensor of %d dimensions.",
                      weight->ndim);
-    else
-        map = find_map(weight, options.orthogonal_map);
+    else if (weight)
+        map = find_map(weight, options->orthogonal_map);
     if (map < MAP_COUNT)
-        kdl_register_parametrization(module, options.name,
-                                     make_orthogonal(weight, map, options.use_trivialization),
+        kdl_register_parametrization(module, options->name,
+                                     make_orthogonal(weight, map, options->use_trivialization),
                                      .unsafe = true);
     kdl_tensor_release(weight);
-    return module->ctx->status;
+}
+
+kdl_status kdl_parametrizations_orthogonal_with(kdl_module *module,
+                                                const kdl_orthogonal_options *given)
+{
+    kdl_orthogonal_options options = KDL_ORTHOGONAL_DEFAULTS;
+    if (!kdl__module_refuses(module) &&
+        kdl__read_options(module->ctx, __func__, &options, sizeof options, given)) {
+        const kdl__tape *tape = kdl__no_grad(module->ctx);
+        add_orthogonal(module, &options);
+        module->ctx->tape = tape;
+    }
+    return kdl__module_refusal(module);
 }

@@ -5,6 +5,7 @@
 #include "init/whole.h"
 #include "kindling/module_hooks.h"
 #include "nn/module_impl.h"
+#include "tensor/tape.h"
 
 kdl_tensor *kdl__tensor_to_parametrize(kdl_module *module, const char *name, const char *place)
 {
@@ -22,6 +23,15 @@ kdl_tensor *kdl__tensor_to_parametrize(kdl_module *module, const char *name, con
                      "Module '%s' has no parameter or buffer with name '%s'", text, name);
     kdl_free(module->ctx, text);
     return tensor;
+}
+
+bool kdl__parametrization_refuses_grad(const kdl_module *module, const kdl_tensor *original)
+{
+    if (kdl__tape_wants(original))
+        kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_NOT_IMPLEMENTED,
+                     "%s has no gradients: switch them off (kdl_set_grad_enabled)",
+                     module->class->name);
+    return kdl__failed(module->ctx);
 }
 
 static void fail_dim(kdl_context *ctx, int ndim, const char *comma, int64_t dim)
@@ -68,6 +78,9 @@ static kdl_tensor *weight_norm_forward(kdl_module *module, int count, kdl_tensor
         return NULL;
     }
     kdl_tensor *g = originals[0], *v = originals[1];
+    if (kdl__parametrization_refuses_grad(module, g) ||
+        kdl__parametrization_refuses_grad(module, v))
+        return NULL;
     int dim = weight_norm_dim(module, v) > 0 ? weight_norm_dim(module, v) : 0;
     kdl_tensor *result = kdl_empty(module->ctx, kdl_tensor_shape(v), .dtype = kdl_tensor_dtype(v));
     kdl_tensor *rows = result && v->ndim > 0 ? with_first(result, dim) : kdl_tensor_retain(result);
@@ -190,6 +203,8 @@ static kdl_tensor *spectral_norm_forward(kdl_module *module, kdl_tensor *weight)
 {
     const spectral_norm_fields *fields = kdl_module_fields(module);
     kdl_context *ctx = module->ctx;
+    if (kdl__parametrization_refuses_grad(module, weight))
+        return NULL;
     kdl_tensor *result =
         kdl_empty(ctx, kdl_tensor_shape(weight), .dtype = kdl_tensor_dtype(weight));
     kdl_tensor *matrix = weight->ndim > 1 ? with_first(weight, fields->dim) : NULL;
@@ -264,30 +279,37 @@ static bool is_conv_transpose(const kdl_module *module)
            kdl_isinstance(module, KDL_CLASS_CONV_TRANSPOSE3D);
 }
 
-kdl_status kdl_parametrizations_spectral_norm_with(kdl_module *module,
-                                                   const kdl_spectral_norm_options *given)
+static void add_spectral_norm(kdl_module *module, const kdl_spectral_norm_options *options)
 {
     static const char place[] = "kdl_parametrizations_spectral_norm";
-    kdl_spectral_norm_options options = KDL_SPECTRAL_NORM_DEFAULTS;
-    if (kdl__module_refuses(module) ||
-        !kdl__read_options(module->ctx, place, &options, sizeof options, given))
-        return kdl__module_refusal(module);
-    kdl_tensor *weight = kdl__tensor_to_parametrize(module, options.name, place);
+    kdl_tensor *weight = kdl__tensor_to_parametrize(module, options->name, place);
     if (!weight)
-        return module->ctx->status;
-    int64_t ndim = weight->ndim, dim = options.dim;
+        return;
+    int64_t ndim = weight->ndim, dim = options->dim;
     if (dim == KDL_NONE_INT)
         dim = is_conv_transpose(module);
     if (dim >= ndim || dim < -ndim)
         fail_dim(module->ctx, (int)ndim, "", dim);
-    else if (options.n_power_iterations <= 0)
+    else if (options->n_power_iterations <= 0)
         kdl__fail_at(module->ctx, place, KDL_ERROR_VALUE,
                      "Expected n_power_iterations to be positive, but got n_power_iterations=%lld",
-                     (long long)options.n_power_iterations);
+                     (long long)options->n_power_iterations);
     else
         kdl_register_parametrization(
-            module, options.name,
-            make_spectral_norm(weight, &options, (int)(dim < 0 ? dim + ndim : dim)));
+            module, options->name,
+            make_spectral_norm(weight, options, (int)(dim < 0 ? dim + ndim : dim)));
     kdl_tensor_release(weight);
-    return module->ctx->status;
+}
+
+kdl_status kdl_parametrizations_spectral_norm_with(kdl_module *module,
+                                                   const kdl_spectral_norm_options *given)
+{
+    kdl_spectral_norm_options options = KDL_SPECTRAL_NORM_DEFAULTS;
+    if (!kdl__module_refuses(module) &&
+        kdl__read_options(module->ctx, __func__, &options, sizeof options, given)) {
+        const kdl__tape *tape = kdl__no_grad(module->ctx);
+        add_spectral_norm(module, &options);
+        module->ctx->tape = tape;
+    }
+    return kdl__module_refusal(module);
 }

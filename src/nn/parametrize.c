@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nn/module_impl.h"
+#include "tensor/tape.h"
 
 typedef struct list_fields {
     size_t nbytes; /* of ModuleList's options, the parent's field */
@@ -275,6 +276,7 @@ kdl_status kdl_set_parametrized(kdl_module *module, const char *tensor_name, kdl
     if (!list || !check_originals(list))
         return module->ctx->status;
     const list_fields *fields = kdl_module_fields(list);
+    const kdl__tape *tape = kdl__no_grad(module->ctx);
     kdl_tensor *originals[KDL_MAX_ORIGINALS];
     int count = invert_all(list, true, value, originals);
     if (count > 0 && count != fields->ntensors)
@@ -288,6 +290,7 @@ kdl_status kdl_set_parametrized(kdl_module *module, const char *tensor_name, kdl
     for (int i = 0; i < count && fits; i++)
         kdl__tensor_set_data(original_of(list, i), originals[i]);
     release_all(count, originals);
+    module->ctx->tape = tape;
     return module->ctx->status;
 }
 
@@ -455,6 +458,7 @@ kdl_status kdl_register_parametrization_with(kdl_module *module, const char *ten
     kdl_parametrization_options options = KDL_PARAMETRIZATION_DEFAULTS;
     if (!kdl__module_refuses(module) && parametrization &&
         kdl__read_options(module->ctx, __func__, &options, sizeof options, given)) {
+        const kdl__tape *tape = kdl__no_grad(module->ctx);
         kdl_module_train(parametrization, kdl_module_training(module));
         if (kdl_has_uninitialized_params(module))
             kdl__fail(module->ctx, KDL_ERROR_NOT_IMPLEMENTED,
@@ -468,6 +472,7 @@ kdl_status kdl_register_parametrization_with(kdl_module *module, const char *ten
             parametrize(module, tensor_name, member->tensor, parametrization, options.unsafe);
         else
             fail_unknown(module, tensor_name);
+        module->ctx->tape = tape;
     }
     kdl_module_release(parametrization);
     return kdl__module_refusal(module);
@@ -503,7 +508,9 @@ kdl_status kdl_remove_parametrizations(kdl_module *module, const char *tensor_na
     if (kdl__module_refuses(module))
         return kdl__module_refusal(module);
     kdl_module *list = get_list(module, tensor_name, __func__);
+    const kdl__tape *tape = kdl__no_grad(module->ctx);
     kdl_tensor *tensor = list && check_originals(list) ? leave(list, leave_parametrized) : NULL;
+    module->ctx->tape = tape;
     if (!tensor)
         return module->ctx->status;
     register_tensor(module, tensor_name, tensor);
