@@ -480,8 +480,11 @@ kdl_status kdl_register_parametrization_with(kdl_module *module, const char *ten
 
 /* ---- removing ---------------------------------------------------------------------------- */
 
-/* The tensor that takes the place of the parametrized one: a reference. */
-static kdl_tensor *leave(kdl_module *list, bool parametrized)
+/*
+ * The tensor that takes the place of the parametrized one: a reference. When it is the original,
+ * the values that it is to get (a reference) come back in *data.
+ */
+static kdl_tensor *leave(kdl_module *list, bool parametrized, kdl_tensor **data)
 {
     const list_fields *fields = kdl_module_fields(list);
     kdl_tensor *original = original_of(list, 0);
@@ -495,10 +498,9 @@ static kdl_tensor *leave(kdl_module *list, bool parametrized)
                      "parametrized in terms of a sequence of tensors.");
     if (fields->ntensors > 1)
         return requires_grad ? kdl_parameter_new(value) : value;
-    bool fits = !value || check_set(original, value, true);
-    if (value && fits && value != original)
-        kdl__tensor_set_data(original, value);
-    kdl_tensor_release(value);
+    if (value)
+        check_set(original, value, true);
+    *data = value;
     return kdl__failed(list->ctx) ? NULL : kdl_tensor_retain(original);
 }
 
@@ -507,17 +509,21 @@ kdl_status kdl_remove_parametrizations(kdl_module *module, const char *tensor_na
 {
     if (kdl__module_refuses(module))
         return kdl__module_refusal(module);
+    kdl_tensor *data = NULL;
     kdl_module *list = get_list(module, tensor_name, __func__);
     const kdl__tape *tape = kdl__no_grad(module->ctx);
-    kdl_tensor *tensor = list && check_originals(list) ? leave(list, leave_parametrized) : NULL;
+    kdl_tensor *tensor =
+        list && check_originals(list) ? leave(list, leave_parametrized, &data) : NULL;
     module->ctx->tape = tape;
-    if (!tensor)
-        return module->ctx->status;
-    register_tensor(module, tensor_name, tensor);
+    if (tensor)
+        register_tensor(module, tensor_name, tensor);
     if (!kdl__failed(module->ctx)) {
         kdl_module *lists = kdl_submodule(module, "parametrizations");
+        if (data)
+            kdl__tensor_set_data(tensor, data);
         kdl__module_take_out(lists, kdl__module_find(lists, tensor_name, strlen(tensor_name)));
         drop_lists(module);
     }
+    kdl_tensor_release(data);
     return module->ctx->status;
 }
