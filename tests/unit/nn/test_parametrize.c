@@ -112,6 +112,24 @@ static const kdl_module_class empty_inverse = { .name = "EmptyInverse",
 static const kdl_module_class wrong_number = { .name = "WrongNumber",
                                                .forward = double_forward,
                                                .right_inverse = two_inverse };
+static int inverse_to_first_row(kdl_module *module, kdl_tensor *value, kdl_tensor **originals)
+{
+    originals[0] = first_row(module, value);
+    return 1;
+}
+static kdl_tensor *product_as_f64(kdl_module *module, int count, kdl_tensor *const *originals)
+{
+    kdl_tensor *value = product_of_two(module, count, originals);
+    kdl_tensor *wide = value ? kdl_to(value, KDL_F64) : NULL;
+    kdl_tensor_release(value);
+    return wide;
+}
+static const kdl_module_class narrow_inverse = { .name = "NarrowInverse",
+                                                 .forward = double_forward,
+                                                 .right_inverse = inverse_to_first_row };
+static const kdl_module_class wide_product = { .name = "WideProduct",
+                                               .parametrize = product_as_f64,
+                                               .right_inverse = two_inverse };
 static const kdl_module_class narrowed = { .name = "Narrowed", .forward = first_row };
 static const kdl_module_class widened = { .name = "Widened", .forward = to_f64 };
 static const kdl_module_class wide_inverse = { .name = "WideInverse",
@@ -235,6 +253,13 @@ static void test_several_originals(void **state)
     assert_error(ctx, KDL_ERROR_VALUE,
                  "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is "
                  "parametrized in terms of a sequence of tensors.");
+    kdl_tensor *once = kdl_parametrized(linear, "weight");
+    add(linear, "weight", &doubled); /* one on top of several */
+    kdl_tensor *both = kdl_parametrized(linear, "weight");
+    assert_true(kdl_tensor_get(both, (const int64_t[]){ 1, 0 }) ==
+                2 * kdl_tensor_get(once, (const int64_t[]){ 1, 0 }));
+    kdl_tensor_release(once);
+    kdl_tensor_release(both);
     kdl_remove_parametrizations(linear, "weight", true);
     assert_null(kdl_parameter(linear, "weight")); /* no original wanted gradients */
     assert_non_null(kdl_buffer(linear, "weight"));
@@ -300,12 +325,39 @@ static const struct {
     { &wide_inverse, KDL_ERROR_VALUE,
       "When `right_inverse` outputs one tensor, it may not change the dtype.\noriginal.dtype: "
       "torch.float32\nright_inverse(original).dtype: torch.float64" },
+    { &wide_product, KDL_ERROR_VALUE,
+      "Registering a parametrization may not change the dtype of the tensor, unless `unsafe` flag "
+      "is enabled.\nunparametrized dtype: torch.float32\nparametrized dtype: torch.float64" },
+    { &narrow_inverse, KDL_ERROR_NOT_IMPLEMENTED,
+      "an original of another shape than the tensor is not supported" },
     { &empty_forward, KDL_ERROR_VALUE, "A parametrization must return a tensor. Got NoneType." },
     { &empty_inverse, KDL_ERROR_VALUE,
       "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got "
       "NoneType" },
     { &wrong_number, KDL_ERROR_TYPE,
       "WrongNumber.forward() takes 2 positional arguments but 3 were given" },
+};
+
+/* Behind one that is there. */
+static const struct {
+    const kdl_module_class *class;
+    const char *message;
+} refused_behind[] = {
+    { &widened, "Registering a parametrization may not change the dtype of the tensor, unless the "
+                "`unsafe` flag is enabled.\nmodule.weight.dtype: torch.float32\n"
+                "parametrization(module.weight).dtype: torch.float64" },
+    { &narrowed, "Registering a parametrization may not change the shape of the tensor, unless the "
+                 "`unsafe` flag is enabled.\nmodule.weight.shape: torch.Size([3, 3])\n"
+                 "parametrization(module.weight).shape: torch.Size([1, 3])" },
+    { &wide_inverse, "The tensor returned by parametrization.right_inverse must have the same "
+                     "dtype as module.weight, unless the `unsafe` flag is enabled.\n"
+                     "module.weight.dtype: torch.float32\nreturned dtype: torch.float64" },
+    { &narrow_inverse, "The tensor returned by parametrization.right_inverse must have the same "
+                       "shape as module.weight, unless the `unsafe` flag is enabled.\n"
+                       "module.weight.shape: torch.Size([3, 3])\nreturned shape: torch.Size([1, "
+                       "3])" },
+    { &wrong_number, "parametrization.right_inverse must return a tensor. Got: tuple" },
+    { &empty_forward, "A parametrization must return a tensor. Got NoneType." },
 };
 
 static void test_errors(void **state)
@@ -330,16 +382,10 @@ static void test_errors(void **state)
     kdl_set_parametrized(linear, "weight", value);
     assert_error(ctx, KDL_ERROR_RUNTIME,
                  "parametrization Symmetric does not implement right_inverse.");
-    add(linear, "weight", &widened);
-    assert_error(ctx, KDL_ERROR_VALUE,
-                 "Registering a parametrization may not change the dtype of the tensor, unless the "
-                 "`unsafe` flag is enabled.\nmodule.weight.dtype: torch.float32\n"
-                 "parametrization(module.weight).dtype: torch.float64");
-    add(linear, "weight", &wide_inverse);
-    assert_error(ctx, KDL_ERROR_VALUE,
-                 "The tensor returned by parametrization.right_inverse must have the same dtype "
-                 "as module.weight, unless the `unsafe` flag is enabled.\n"
-                 "module.weight.dtype: torch.float32\nreturned dtype: torch.float64");
+    for (size_t i = 0; i < sizeof refused_behind / sizeof *refused_behind; i++) {
+        add(linear, "weight", refused_behind[i].class);
+        assert_error(ctx, KDL_ERROR_VALUE, refused_behind[i].message);
+    }
     assert_int_equal(kdl_child_count(kdl_submodule(linear, "parametrizations.weight")), 1);
     kdl_tensor_release(value);
     kdl_module_release(linear);
