@@ -157,7 +157,7 @@ KDL_API kdl_status kdl_register_buffer_with(kdl_module *module, const char *name
  */
 KDL_API kdl_status kdl_add_module(kdl_module *module, const char *name, kdl_module *child);
 
-/** Sequential.append(child), ModuleList.append(child): named by its index. */
+/** Sequential.append(child), ModuleList.append(child): named by its index (see nn_container.h). */
 KDL_API kdl_status kdl_append(kdl_module *container, kdl_module *child);
 
 /**

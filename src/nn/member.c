@@ -206,17 +206,6 @@ kdl_status kdl_add_module(kdl_module *module, const char *name, kdl_module *chil
     return put(module, name, (kdl__member){ .kind = KDL__MODULE, .module = child });
 }
 
-kdl_status kdl_append(kdl_module *container, kdl_module *child)
-{
-    if (!kdl__module_refuses(container) && !kdl_isinstance(container, KDL_CLASS_SEQUENTIAL) &&
-        !kdl_isinstance(container, KDL_CLASS_MODULE_LIST))
-        kdl__fail(container->ctx, KDL_ERROR_KEY, "'%s' object has no attribute 'append'",
-                  container->class->name);
-    char name[24];
-    snprintf(name, sizeof name, "%lld", (long long)kdl_child_count(container));
-    return kdl_add_module(container, name, child);
-}
-
 void kdl__add_empty_parameter(kdl_module *module, const char *name, kdl_shape shape,
                               kdl_dtype dtype, bool present)
 {

@@ -43,6 +43,8 @@ static const kdl_module_class *const classes[] = {
     /* containers */
     KDL_CLASS_MODULE,
     KDL_CLASS_MODULE_DICT,
+    KDL_CLASS_PARAMETER_DICT,
+    KDL_CLASS_PARAMETER_LIST,
     KDL_CLASS_MODULE_LIST,
     KDL_CLASS_SEQUENTIAL,
     /* convolutions */
