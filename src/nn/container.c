@@ -1,14 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sequential, ModuleList, ModuleDict: modules that only hold others, and what lists can do. */
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
+/* Sequential and ModuleList: modules in a list (torch/nn/modules/container.py). */
+#include "nn/container.h"
 
-#include "nn/arguments.h"
+#include <string.h>
 
 KDL__LAYER(sequential, "Sequential", NULL, size_t, kdl__no_arguments)
 KDL__LAYER(module_list, "ModuleList", NULL, size_t, kdl__no_arguments)
-KDL__LAYER(module_dict, "ModuleDict", NULL, size_t, kdl__no_arguments)
+
+#define NUMBER_NBYTES 24
+
+static void write_number(char *name, int64_t number)
+{
+    snprintf(name, NUMBER_NBYTES, "%lld", (long long)number);
+}
+
+/* ---- indices ----------------------------------------------------------------------------- */
+
+static int64_t clamp_index(int64_t index, int64_t length, int64_t lowest, int64_t highest)
+{
+    if (index < 0)
+        return index + length > lowest ? index + length : lowest;
+    return index < highest ? index : highest;
+}
+
+bool kdl__slice_indices(kdl_context *ctx, int64_t length, int64_t start, int64_t stop, int64_t step,
+                        kdl__slice *slice)
+{
+    if (step == 0) {
+        kdl__fail(ctx, KDL_ERROR_VALUE, "slice step cannot be zero");
+        return false;
+    }
+    if (step == KDL_NONE_INT)
+        step = 1;
+    bool back = step < 0;
+    int64_t lowest = back ? -1 : 0, highest = back ? length - 1 : length;
+    if (start == KDL_NONE_INT)
+        start = back ? highest : lowest;
+    else
+        start = clamp_index(start, length, lowest, highest);
+    if (stop == KDL_NONE_INT)
+        stop = back ? lowest : highest;
+    else
+        stop = clamp_index(stop, length, lowest, highest);
+    int64_t span = back ? start - stop : stop - start, stride = back ? -step : step;
+    *slice = (kdl__slice){ start, step, span > 0 ? (span - 1) / stride + 1 : 0 };
+    return true;
+}
+
+int64_t kdl__list_index(kdl_context *ctx, int64_t length, int64_t index, const char *place)
+{
+    int64_t at = index < 0 ? index + length : index;
+    if (at >= 0 && at < length)
+        return at;
+    kdl__fail_at(ctx, place, KDL_ERROR_INDEX, "index %lld is out of range", (long long)index);
+    return -1;
+}
+
+/* ---- looking up -------------------------------------------------------------------------- */
 
 static bool is_list(const kdl_module *module)
 {
@@ -16,106 +64,189 @@ static bool is_list(const kdl_module *module)
            kdl_isinstance(module, KDL_CLASS_MODULE_LIST);
 }
 
-/* Whether it is a list and nothing is wrong; `operation` is what is asked of it. */
-static bool check_list(kdl_module *container, const char *operation)
+/* True when an error stands, or when `container` is no list of modules: AttributeError's text. */
+static bool refuses(const kdl_module *container, const char *method, const char *place)
 {
     if (!kdl__module_refuses(container) && !is_list(container))
-        kdl__fail_at(container->ctx, "kdl_append", KDL_ERROR_KEY,
-                     "'%s' object has no attribute '%s'", container->class->name, operation);
-    return !kdl__module_refuses(container);
+        kdl__fail_at(container->ctx, place, KDL_ERROR_KEY, "'%s' object has no attribute '%s'",
+                     container->class->name, method);
+    return kdl__module_refuses(container);
 }
 
-/* container[index] as a member; IndexError and NULL out of range. */
-static kdl__member *member_at(kdl_module *container, int64_t index)
+int64_t kdl_child_count(const kdl_module *module)
 {
-    int64_t count = kdl_child_count(container), at = index < 0 ? index + count : index;
-    for (size_t i = 0; i < container->count && at >= 0; i++)
-        if (container->members[i].kind == KDL__MODULE && at-- == 0)
-            return &container->members[i];
-    kdl__fail_at(container->ctx, "kdl_child", KDL_ERROR_INDEX, "index %" PRId64 " is out of range",
-                 index);
-    return NULL;
+    int64_t count = 0;
+    for (size_t i = 0; module && i < module->count; i++)
+        count += module->members[i].kind == KDL__MODULE;
+    return count;
 }
 
-/* ---- one more, one less ------------------------------------------------------------------ */
+/* The member that is the module at a place, which exists. */
+static kdl__member *nth(kdl_module *container, int64_t place)
+{
+    kdl__member *member = container->members;
+    while (member->kind != KDL__MODULE || place-- > 0)
+        member++;
+    return member;
+}
+
+/*
+ * container[index] as a place among its modules, or -1: an error. A ModuleList looks for the name,
+ * which is the place, too, unless modules were added under other names.
+ */
+static int64_t find_place(kdl_module *container, int64_t index, const char *function)
+{
+    char name[NUMBER_NBYTES];
+    int64_t count = kdl_child_count(container);
+    int64_t place = kdl__list_index(container->ctx, count, index, function);
+    if (place < 0 || !kdl_isinstance(container, KDL_CLASS_MODULE_LIST))
+        return place;
+    write_number(name, place);
+    for (int64_t i = 0; i < count; i++) {
+        if (strcmp(nth(container, (place + i) % count)->name, name) == 0)
+            return (place + i) % count;
+    }
+    kdl__fail_key(container->ctx, function, name);
+    return -1;
+}
+
+kdl_module *kdl_child(kdl_module *module, int64_t index)
+{
+    int64_t place = kdl__module_refuses(module) ? -1 : find_place(module, index, __func__);
+    return place < 0 ? NULL : nth(module, place)->module;
+}
+
+const char *kdl_child_name(kdl_module *module, int64_t index)
+{
+    if (kdl__module_refuses(module))
+        return NULL;
+    int64_t place = kdl__list_index(module->ctx, kdl_child_count(module), index, __func__);
+    return place < 0 ? NULL : nth(module, place)->name;
+}
+
+/* ---- changing ---------------------------------------------------------------------------- */
 
 kdl_status kdl_append(kdl_module *container, kdl_module *child)
 {
-    check_list(container, "append");
-    char name[24];
-    snprintf(name, sizeof name, "%" PRId64, kdl_child_count(container));
-    return kdl_add_module(container, name, child);
-}
-
-/* Moves the last child to `index`, and those from there on one further; names stay. */
-static void rotate(kdl_module *container, int64_t index)
-{
-    kdl__member *last = member_at(container, -1);
-    kdl_module *moved = last->module;
-    for (int64_t i = kdl_child_count(container) - 1; i > index; i--)
-        member_at(container, i)->module = member_at(container, i - 1)->module;
-    member_at(container, index)->module = moved;
-}
-
-kdl_status kdl_insert(kdl_module *container, int64_t index, kdl_module *child)
-{
-    if (check_list(container, "insert")) {
-        int64_t count = kdl_child_count(container);
-        if (index < -count || index > count)
-            kdl__fail(container->ctx, KDL_ERROR_INDEX, "Index out of range: %" PRId64, index);
-        else
-            index += index < 0 ? count : 0;
+    char name[NUMBER_NBYTES];
+    if (refuses(container, "append", __func__)) {
+        kdl_module_release(child);
+        return kdl__module_refusal(container);
     }
-    kdl_status status = kdl_append(container, child);
-    if (!status)
-        rotate(container, index);
-    return status;
-}
-
-kdl_status kdl_extend(kdl_module *container, kdl_module *other)
-{
-    if (!check_list(container, "extend") || kdl__module_refuses(other))
-        return container ? kdl__module_refusal(container) : KDL_ERROR_VALUE;
-    int64_t count = kdl_child_count(other); /* it may be the container itself */
-    for (int64_t i = 0; i < count && !kdl__failed(container->ctx); i++)
-        kdl_append(container, kdl_module_retain(kdl_child(other, i)));
-    return container->ctx->status;
+    write_number(name, kdl_child_count(container));
+    return kdl_add_module(container, name, child);
 }
 
 kdl_status kdl_set_child(kdl_module *container, int64_t index, kdl_module *child)
 {
-    kdl__member *member = check_list(container, "__setitem__") ? member_at(container, index) : NULL;
-    if (member)
-        return kdl_add_module(container, member->name, child);
+    int64_t place = -1;
+    if (!refuses(container, "__setitem__", __func__))
+        place = find_place(container, index, __func__);
+    if (place >= 0)
+        return kdl_add_module(container, nth(container, place)->name, child);
     kdl_module_release(child);
     return kdl__module_refusal(container);
 }
 
-/* Names "0", "1", ... for all children, in the place of theirs. */
-static void renumber(kdl_module *container)
+/* PyTorch's checks of insert(); the index from the start. */
+static bool check_insertion(kdl_module *container, int64_t *index)
 {
-    int64_t number = 0;
-    for (size_t i = 0; i < container->count && !kdl__failed(container->ctx); i++) {
-        kdl__member *member = &container->members[i];
-        if (member->kind != KDL__MODULE)
-            continue;
-        char *name = kdl__asprintf(container->ctx, "%" PRId64, number++);
-        if (!name)
-            return;
-        kdl_free(container->ctx, member->name);
-        member->name = name;
+    const char *place = "kdl_insert";
+    kdl_context *ctx = container->ctx;
+    int64_t count = kdl_child_count(container);
+    if (kdl_isinstance(container, KDL_CLASS_SEQUENTIAL)) {
+        if (*index < -count || *index > count)
+            kdl__fail_at(ctx, place, KDL_ERROR_INDEX, "Index out of range: %lld",
+                         (long long)*index);
+        *index += *index < 0 ? count : 0;
     }
+    for (int64_t i = count - 1; i >= *index && !kdl__failed(ctx); i--) {
+        char name[NUMBER_NBYTES];
+        write_number(name, i);
+        const kdl__member *member = kdl__module_find(container, name, strlen(name));
+        if (!member || member->kind != KDL__MODULE)
+            kdl__fail_key(ctx, place, name);
+    }
+    return !kdl__failed(ctx);
+}
+
+kdl_status kdl_insert(kdl_module *container, int64_t index, kdl_module *child)
+{
+    char name[NUMBER_NBYTES];
+    if (refuses(container, "insert", __func__) || !check_insertion(container, &index)) {
+        kdl_module_release(child);
+        return kdl__module_refusal(container);
+    }
+    int64_t count = kdl_child_count(container);
+    write_number(name, index > count ? index : count);
+    if (kdl_add_module(container, name, child))
+        return container->ctx->status;
+    /* Behind the others it is; now it goes forward past those that come after it. */
+    kdl__member *later = kdl__module_find(container, name, strlen(name));
+    for (int64_t i = count - 1; i >= index; i--) {
+        write_number(name, i);
+        kdl__member *earlier = kdl__module_find(container, name, strlen(name));
+        kdl_module *moved = earlier->module;
+        earlier->module = later->module;
+        later->module = moved;
+        later = earlier;
+    }
+    return KDL_OK;
+}
+
+/* The names "0", "1", ... for so many modules; NULL on failure. */
+static char **make_names(kdl_module *container, int64_t count, const char *place)
+{
+    kdl_context *ctx = container->ctx;
+    char **names = kdl__alloc_zeroed(ctx, (size_t)count + 1, sizeof *names);
+    for (int64_t i = 0; i < count && !kdl__failed(ctx); i++) {
+        char name[NUMBER_NBYTES];
+        write_number(name, i);
+        const kdl__member *member = kdl__module_find(container, name, strlen(name));
+        if (member && member->kind != KDL__MODULE)
+            kdl__fail_at(ctx, place, KDL_ERROR_KEY, "attribute '%s' already exists", name);
+        else
+            names[i] = kdl__strdup(ctx, name);
+    }
+    if (!kdl__failed(ctx))
+        return names;
+    for (int64_t i = 0; names && i < count; i++)
+        kdl_free(ctx, names[i]);
+    kdl_free(ctx, names);
+    return NULL;
+}
+
+/* Deletes modules, and numbers those that are left. */
+static kdl_status delete_slice(kdl_module *container, kdl__slice slice, const char *place)
+{
+    int64_t left = kdl_child_count(container) - slice.count;
+    char **names = make_names(container, left, place), **next = names;
+    if (!names)
+        return container->ctx->status;
+    for (int64_t i = 0; i < slice.count; i++) {
+        int64_t from_end = slice.step > 0 ? slice.count - 1 - i : i; /* the last one first */
+        kdl__module_take_out(container, nth(container, slice.start + from_end * slice.step));
+    }
+    for (size_t i = 0; i < container->count; i++) {
+        if (container->members[i].kind != KDL__MODULE)
+            continue;
+        kdl_free(container->ctx, container->members[i].name);
+        container->members[i].name = *next++;
+    }
+    kdl_free(container->ctx, names);
+    return KDL_OK;
 }
 
 kdl_module *kdl_pop(kdl_module *container, int64_t index)
 {
-    kdl__member *member = check_list(container, "pop") ? member_at(container, index) : NULL;
-    if (!member)
+    int64_t place = -1;
+    if (!refuses(container, "pop", __func__))
+        place = find_place(container, index, __func__);
+    if (place < 0)
         return NULL;
-    kdl_module *child = kdl_module_retain(member->module);
-    kdl__module_take_out(container, member);
-    renumber(container);
-    return child;
+    kdl_module *child = kdl_module_retain(nth(container, place)->module);
+    delete_slice(container, (kdl__slice){ place, 1, 1 }, __func__);
+    return kdl__module_finish(child);
 }
 
 kdl_status kdl_delete_child(kdl_module *container, int64_t index)
@@ -124,108 +255,113 @@ kdl_status kdl_delete_child(kdl_module *container, int64_t index)
     return kdl__module_refusal(container);
 }
 
-/* ---- new containers ---------------------------------------------------------------------- */
-
-kdl_module *kdl_children_slice(kdl_module *container, int64_t start, int64_t end, int64_t step)
+kdl_status kdl_delete_children(kdl_module *container, int64_t start, int64_t stop, int64_t step)
 {
-    if (!check_list(container, "__getitem__"))
-        return NULL;
-    if (step <= 0) {
-        kdl__fail(container->ctx, KDL_ERROR_VALUE,
-                  step ? "step must be greater than zero" : "slice step cannot be zero");
-        return NULL;
-    }
-    bool named = kdl_isinstance(container, KDL_CLASS_SEQUENTIAL);
-    int64_t count = kdl_child_count(container);
-    start = start < 0 ? start + count : start;
-    end = end < 0 ? end + count : end;
-    kdl_module *result = kdl_nn_new(container->ctx, container->class, NULL);
-    for (int64_t i = start < 0 ? 0 : start; result && i < end && i < count; i += step) {
-        const kdl__member *member = member_at(container, i);
-        if (named)
-            kdl_add_module(result, member->name, kdl_module_retain(member->module));
-        else
-            kdl_append(result, kdl_module_retain(member->module));
-    }
-    return result ? kdl__module_finish(result) : NULL;
+    kdl__slice slice;
+    if (!refuses(container, "__delitem__", __func__) &&
+        kdl__slice_indices(container->ctx, kdl_child_count(container), start, stop, step, &slice))
+        delete_slice(container, slice, __func__);
+    return kdl__module_refusal(container);
 }
 
-kdl_module *kdl_concatenate(kdl_module *a, kdl_module *b)
+/* ---- several at a time ------------------------------------------------------------------- */
+
+kdl_module *kdl_children_slice(kdl_module *container, int64_t start, int64_t stop, int64_t step)
 {
-    if (!check_list(a, "__add__") || kdl__module_refuses(b))
+    kdl__slice slice;
+    if (refuses(container, "__getitem__", __func__) ||
+        !kdl__slice_indices(container->ctx, kdl_child_count(container), start, stop, step, &slice))
         return NULL;
-    bool sequential = kdl_isinstance(a, KDL_CLASS_SEQUENTIAL);
-    if (sequential && !kdl_isinstance(b, KDL_CLASS_SEQUENTIAL)) {
-        kdl__fail(a->ctx, KDL_ERROR_VALUE,
-                  "add operator supports only objects of Sequential class, but %s is given.",
-                  b->class->name);
+    bool keeps_names = kdl_isinstance(container, KDL_CLASS_SEQUENTIAL);
+    kdl_module *part = kdl_nn_new(container->ctx, container->class, NULL);
+    for (int64_t i = 0; part && i < slice.count; i++) {
+        kdl__member *member = nth(container, slice.start + i * slice.step);
+        kdl_module *child = kdl_module_retain(member->module);
+        if (keeps_names)
+            kdl_add_module(part, member->name, child);
+        else
+            kdl_append(part, child);
+    }
+    return kdl__module_finish(part);
+}
+
+/* True when an error stands, or when `from` gives no modules: PyTorch's TypeError. */
+static bool refuses_source(const kdl_module *container, const kdl_module *from)
+{
+    kdl_context *ctx = container->ctx;
+    const char *type = from ? from->class->name : "NoneType", *place = "kdl_extend";
+    if (from && is_list(from))
+        return false;
+    if (kdl_isinstance(from, KDL_CLASS_MODULE_DICT)) /* which gives its keys */
+        kdl__fail_at(ctx, place, KDL_ERROR_TYPE, "str is not a Module subclass");
+    else if (kdl_isinstance(container, KDL_CLASS_MODULE_LIST))
+        kdl__fail_at(ctx, place, KDL_ERROR_TYPE,
+                     "ModuleList.extend should be called with an iterable, but got %s", type);
+    else
+        kdl__fail_at(ctx, place, KDL_ERROR_TYPE, "'%s' object is not iterable", type);
+    return true;
+}
+
+static void append_all(kdl_module *container, kdl_module *from)
+{
+    int64_t count = kdl_child_count(from);
+    for (int64_t i = 0; i < count && !kdl__module_refuses(container); i++)
+        kdl_append(container, kdl_module_retain(nth(from, i)->module));
+}
+
+kdl_status kdl_extend(kdl_module *container, kdl_module *from)
+{
+    if (refuses(container, "extend", __func__) || refuses_source(container, from))
+        return kdl__module_refusal(container);
+    append_all(container, from);
+    return container->ctx->status;
+}
+
+/* str(type(module)), without the module in which a class of the user's is. */
+static void write_type(char *text, size_t nbytes, const kdl_module *module)
+{
+    const char *name = module ? module->class->name : "NoneType";
+    bool ours = kdl_module_is(module, KDL_CLASS_SEQUENTIAL) ||
+                kdl_module_is(module, KDL_CLASS_MODULE_LIST) ||
+                kdl_module_is(module, KDL_CLASS_MODULE_DICT);
+    snprintf(text, nbytes, "<class '%s%s'>", ours ? "torch.nn.modules.container." : "", name);
+}
+
+kdl_module *kdl_concatenate(kdl_module *first, kdl_module *second)
+{
+    char type[128];
+    if (refuses(first, "__add__", __func__))
+        return NULL;
+    bool list = kdl_isinstance(first, KDL_CLASS_MODULE_LIST);
+    if (!list && !kdl_isinstance(second, KDL_CLASS_SEQUENTIAL)) {
+        write_type(type, sizeof type, second);
+        kdl__fail(first->ctx, KDL_ERROR_VALUE,
+                  "add operator supports only objects of Sequential class, but %s is given.", type);
         return NULL;
     }
-    kdl_module *result =
-        kdl_nn_new(a->ctx, sequential ? KDL_CLASS_SEQUENTIAL : KDL_CLASS_MODULE_LIST, NULL);
-    kdl_extend(result, a);
-    kdl_extend(result, b);
-    return result ? kdl__module_finish(result) : NULL;
+    if (refuses_source(first, second))
+        return NULL;
+    kdl_module *both =
+        kdl_nn_new(first->ctx, list ? KDL_CLASS_MODULE_LIST : KDL_CLASS_SEQUENTIAL, NULL);
+    append_all(both, first);
+    append_all(both, second);
+    return kdl__module_finish(both);
 }
 
 kdl_module *kdl_repeat(kdl_module *sequential, int64_t times)
 {
-    if (!check_list(sequential, "__mul__"))
+    char type[128];
+    if (kdl__refuses_type(sequential, KDL_CLASS_SEQUENTIAL, __func__))
         return NULL;
-    if (times <= 0 || !kdl_isinstance(sequential, KDL_CLASS_SEQUENTIAL)) {
+    if (times <= 0) {
+        write_type(type, sizeof type, sequential);
         kdl__fail(sequential->ctx, KDL_ERROR_VALUE,
-                  "Non-positive multiplication factor %" PRId64 " for %s, or no Sequential", times,
-                  sequential->class->name);
+                  "Non-positive multiplication factor %lld for %s", (long long)times, type);
         return NULL;
     }
-    kdl_module *result = kdl_nn_new(sequential->ctx, KDL_CLASS_SEQUENTIAL, NULL);
-    for (int64_t i = 0; i < times && !kdl__failed(sequential->ctx); i++)
-        kdl_extend(result, sequential);
-    return result ? kdl__module_finish(result) : NULL;
-}
-
-/* ---- dictionaries ------------------------------------------------------------------------ */
-
-static bool check_dict(kdl_module *dict, const char *operation)
-{
-    if (!kdl__module_refuses(dict) && !kdl_isinstance(dict, KDL_CLASS_MODULE_DICT))
-        kdl__fail_at(dict->ctx, "kdl_module_dict", KDL_ERROR_KEY,
-                     "'%s' object has no attribute '%s'", dict->class->name, operation);
-    return !kdl__module_refuses(dict);
-}
-
-kdl_module *kdl_module_dict_pop(kdl_module *dict, const char *key)
-{
-    if (!check_dict(dict, "pop"))
-        return NULL;
-    kdl__member *member = kdl__module_find(dict, key, strlen(key));
-    if (!member || member->kind != KDL__MODULE) {
-        kdl__fail(dict->ctx, KDL_ERROR_KEY, "'%s'", key);
-        return NULL;
-    }
-    kdl_module *child = kdl_module_retain(member->module);
-    kdl__module_take_out(dict, member);
-    return child;
-}
-
-kdl_status kdl_module_dict_update(kdl_module *dict, kdl_module *other)
-{
-    if (!check_dict(dict, "update") || !check_dict(other, "keys"))
-        return kdl__module_refusal(dict);
-    for (size_t i = 0; i < other->count && !kdl__failed(dict->ctx); i++) {
-        const kdl__member *member = &other->members[i];
-        if (member->kind == KDL__MODULE)
-            kdl_add_module(dict, member->name, kdl_module_retain(member->module));
-    }
-    return dict->ctx->status;
-}
-
-kdl_status kdl_module_dict_clear(kdl_module *dict)
-{
-    if (!check_dict(dict, "clear"))
-        return kdl__module_refusal(dict);
-    for (size_t i = dict->count; i-- > 0;)
-        if (dict->members[i].kind == KDL__MODULE)
-            kdl__module_take_out(dict, &dict->members[i]);
-    return KDL_OK;
+    kdl_module *repeated = kdl_nn_sequential(sequential->ctx);
+    bool empty = kdl_child_count(sequential) == 0;
+    for (int64_t i = 0; i < times && !empty && !kdl__module_refuses(repeated); i++)
+        append_all(repeated, sequential);
+    return kdl__module_finish(repeated);
 }

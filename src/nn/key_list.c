@@ -75,6 +75,13 @@ kdl_status kdl_key_list_append(kdl_key_list *list, const char *key)
     return list->ctx->status;
 }
 
+void kdl__key_list_take_out(kdl_key_list *list, size_t index)
+{
+    char **key = list->keys + index;
+    kdl_free(list->ctx, *key);
+    memmove(key, key + 1, (--list->count - index) * sizeof *key);
+}
+
 kdl_status kdl_key_list_remove(kdl_key_list *list, const char *key)
 {
     if (!list || kdl__failed(list->ctx))
@@ -82,9 +89,7 @@ kdl_status kdl_key_list_remove(kdl_key_list *list, const char *key)
     size_t at = find_key(list, key);
     if (at == list->count)
         return kdl__fail(list->ctx, KDL_ERROR_VALUE, "list.remove(x): x not in list");
-    kdl_free(list->ctx, list->keys[at]);
-    list->count--;
-    memmove(list->keys + at, list->keys + at + 1, (list->count - at) * sizeof *list->keys);
+    kdl__key_list_take_out(list, at);
     return KDL_OK;
 }
 

@@ -307,24 +307,3 @@ kdl_module *kdl_get_submodule(kdl_module *module, const char *target)
     kdl__member *member = find_path(module, target, KDL__MODULE, module->ctx, __func__);
     return member ? member->module : NULL;
 }
-
-int64_t kdl_child_count(const kdl_module *module)
-{
-    int64_t count = 0;
-    for (size_t i = 0; module && i < module->count; i++)
-        count += module->members[i].kind == KDL__MODULE;
-    return count;
-}
-
-kdl_module *kdl_child(kdl_module *module, int64_t index)
-{
-    if (kdl__module_refuses(module))
-        return NULL;
-    int64_t count = kdl_child_count(module), at = index < 0 ? index + count : index;
-    for (size_t i = 0; i < module->count && at >= 0; i++) {
-        if (module->members[i].kind == KDL__MODULE && at-- == 0)
-            return module->members[i].module;
-    }
-    kdl__fail(module->ctx, KDL_ERROR_INDEX, "index %lld is out of range", (long long)index);
-    return NULL;
-}

@@ -13,8 +13,13 @@ kdl_tensor *kdl_parameter_new_with(kdl_tensor *data, const kdl_parameter_options
     if (!data)
         return NULL;
     if (!kdl__failed(data->ctx) &&
-        kdl__read_options(data->ctx, __func__, &options, sizeof options, given))
-        parameter = kdl_detach(data);
+        kdl__read_options(data->ctx, __func__, &options, sizeof options, given)) {
+        if (options.requires_grad && !kdl_dtype_is_floating_point(kdl_tensor_dtype(data)))
+            kdl__fail(data->ctx, KDL_ERROR_RUNTIME,
+                      "Only Tensors of floating point and complex dtype can require gradients");
+        else
+            parameter = kdl_detach(data);
+    }
     kdl_tensor_release(data);
     if (parameter && kdl_requires_grad_(parameter, options.requires_grad)) {
         kdl_tensor_release(parameter);
