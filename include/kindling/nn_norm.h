@@ -184,6 +184,19 @@ typedef struct kdl_batch_norm_options {
     KDL__BATCH_NORM(KDL_CLASS_SYNC_BATCH_NORM, ctx, num_features_, __VA_ARGS__)
 
 /**
+ * nn.SyncBatchNorm.convert_sync_batchnorm(module): puts a SyncBatchNorm with the same tensors in
+ * the place of every batch norm in a tree. Consumes the caller's reference and gives one, to the
+ * root, which is another module only if it is a batch norm itself:
+ *
+ *     net = kdl_convert_sync_batchnorm(net);
+ *
+ * As in PyTorch, of several names of one batch norm in a module only the first is converted, hooks
+ * stay behind, and one in two places becomes two with the same tensors. NotImplementedError for a
+ * parametrized one; what was converted before a failure stays so.
+ */
+KDL_API kdl_module *kdl_convert_sync_batchnorm(kdl_module *module);
+
+/**
  * nn.InstanceNorm1d, InstanceNorm2d, InstanceNorm3d: (num_features, eps=1e-05, momentum=0.1,
  * affine=False, track_running_stats=False, dtype=None, *, bias=True), with the same tensors.
  */
