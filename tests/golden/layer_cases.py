@@ -22,6 +22,10 @@ BATCH_NORM = [
     "1e-3, 0.5, False, False", "momentum=1, eps=2", "affine=True, track_running_stats=True",
     "affine=False, bias=False", "affine=True, bias=False, track_running_stats=False",
 ]
+INSTANCE_NORM_ONLY = [  # which by itself has no tensors
+    "affine=True", "track_running_stats=True, momentum=None", "1e-3, 0.5, True, True",
+    "0, affine=True, bias=False, track_running_stats=True", "momentum=0.9, affine=True",
+]
 DROPOUT = ["", "0.25", "p=0.1, inplace=True", "0", "1.0", "inplace=False, p=1"]
 INPLACE = ["", "True", "False", "inplace=True", "inplace=False", " inplace = True ,"]
 DIM = ["", "1", "-1", "dim=None", "dim=0", "None"]
@@ -55,10 +59,13 @@ CALLS = {
         "8, 4, [3], head_bias=True", "64, 50, [10, 49], 1", "7, 100, [30, 60], 0.5, head_bias=False",
         "4, 20, [5, 10], 2.5", "0, 5, [1]", "12, 40, [4], 1e300, True"],
     "LayerNorm": ["6", "(2, 3)", "(1, 2, 3), elementwise_affine=False", "5, 1e-12, bias=False",
-                  "[4, 2], eps=0", "(3,), 0.1, True, True", "2, elementwise_affine=False, bias=False"],
-    "RMSNorm": ["4", "(3, 2)", "5, 1e-06", "5, None, False", "[2, 2], eps=1", "(7,), 0.1, True"],
+                  "[4, 2], eps=0", "(3,), 0.1, True, True",
+                  "2, elementwise_affine=False, bias=False", "17", "(4, 4, 5), bias=True"],
+    "RMSNorm": ["4", "(3, 2)", "5, 1e-06", "5, None, False", "[2, 2], eps=1", "(7,), 0.1, True",
+                "33", "(2, 8), 1e-3"],
     "GroupNorm": ["2, 4", "1, 1, 0.1", "3, 6, affine=False", "5, 5, bias=False",
-                  "num_groups=4, num_channels=16, eps=1", "2, 2, 1e-3, True"],
+                  "num_groups=4, num_channels=16, eps=1", "2, 2, 1e-3, True", "8, 32",
+                  "1, 17, bias=True"],
     "LocalResponseNorm": ["2", "3, 0.1", "5, alpha=1, beta=2, k=3", "1, k=2.0", "size=4",
                           "7, 1e-05, 0.5, 1"],
     "CrossMapLRN2d": ["2", "3, 0.1", "5, alpha=1, beta=2, k=3", "1, k=2.0", "size=4",
@@ -99,6 +106,7 @@ for n in (1, 2, 3):
     for kind in ("BatchNorm", "InstanceNorm"):
         CALLS[f"{kind}{n}d"] = [join(str(n + 4), args) for args in BATCH_NORM]
         CALLS[f"Lazy{kind}{n}d"] = BATCH_NORM
+    CALLS[f"InstanceNorm{n}d"] += [f"{n + 4}, {args}" for args in INSTANCE_NORM_ONLY]
 CALLS["SyncBatchNorm"] = [join("7", args) for args in BATCH_NORM] + [
     "2, 0.1, 0.2, True, True, None"]
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from compare import outcome
+from compare import assert_same, outcome
 from kindling import NONE_INT, POINTER, Context
+from layers import SEEDS, Contexts, compare_values, read_by_ranges
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 KEYS = ("a", "b", "left", "it's", "0", "weight_2")
@@ -87,7 +88,8 @@ def new_module(context, choose):
     seed = choose.randint(0, 99)
     torch.manual_seed(seed)
     context.default_generator().manual_seed(seed)
-    return Both(context, nn.Module, context.nn(call), eval("nn." + call))  # pylint: disable=eval-used
+    theirs = eval("nn." + call)  # pylint: disable=eval-used
+    return Both(context, nn.Module, context.nn(call), theirs)
 
 
 def filled(context, choose, kind):
@@ -411,6 +413,48 @@ def test_ties(context):
             lambda: nothing(both.theirs.extend(both.theirs)))
     assert [n for n, _ in both.ours.iterate("named_parameters")] == ["0"]
     assert [n for n, _ in both.ours.iterate("state_dict")] == ["0", "1"]
+
+
+SHAPES = ([], [()], [(3,), (0, 2)], [(17, 5)], [(1,), (2, 2, 2), (16,)], [(33,), (4, 4), ()],
+          [(5,)] * 12, [(300, 3), (7,)])
+
+
+def fill_with_normals(context, kind, shapes, dtype):
+    """A list or dict of normal_() parameters, drawn alike from both default generators."""
+    ours, theirs = context.nn(f"{kind.__name__}()"), kind()
+    for i, shape in enumerate(shapes):
+        drawn = context.empty(shape, dtype)
+        drawn.fill("normal_", 0.0, 1.0)
+        retained = context.library.kdl_tensor_retain(drawn.pointer)
+        value = torch.empty(shape, dtype=dtype).normal_()
+        if kind is nn.ParameterList:
+            context.call("kdl_parameter_list_append", ours, retained)
+            theirs.append(value)
+        else:
+            context.call("kdl_parameter_dict_set", ours, f"p{i}".encode(), retained)
+            theirs[f"p{i}"] = value
+    return ours, theirs
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", (nn.ParameterList, nn.ParameterDict))
+def test_plan(prototyped_library, kind, dtype):
+    """At once, and recorded, then read by ranges out of order."""
+    contexts = Contexts(prototyped_library)
+    for shapes in SHAPES:
+        for seed in SEEDS:
+            for context in (contexts.eager, contexts.deferred):
+                generator = context.default_generator()
+                generator.manual_seed(seed)
+                torch.manual_seed(seed)
+                ours, theirs = fill_with_normals(context, kind, shapes, dtype)
+                assert generator.state() == torch.get_rng_state().numpy().tobytes()
+                if context is contexts.deferred:
+                    plan = context.call("kdl_plan_new", context)
+                    plan.add_module(ours)
+                    for values, expected in read_by_ranges(plan, theirs, random.Random(seed)):
+                        assert_same(values, expected, shapes)
+                compare_values(kind.__name__, ours, theirs)
 
 
 def test_named(context):

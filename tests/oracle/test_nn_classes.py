@@ -2,7 +2,9 @@
 """Which of torch.nn's classes there are, and what each derives from."""
 import ctypes
 import inspect
+from itertools import chain
 
+import pytest
 from torch import nn
 
 from kindling import POINTER, TEXT
@@ -66,3 +68,15 @@ def test_cases():
                     for p in list(parameters.values())[1:])
         assert len(lists) >= (6 if takes else 1), name
         assert len(set(lists)) == len(lists), name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_cases_with_tensors():
+    """Where a class has parameters or buffers, at least six of the lists give it some."""
+    found = {}
+    for name, lists in CALLS.items():
+        modules = [eval(f"nn.{name}({args})") for args in lists]  # pylint: disable=eval-used
+        found[name] = sum(any(True for _ in chain(m.parameters(), m.buffers())) for m in modules)
+    classes = {name: count for name, count in found.items() if count}
+    print(f"{len(classes)} classes with tensors, {sum(classes.values())} calls")
+    assert len(classes) >= 36 and min(classes.values()) >= 6
