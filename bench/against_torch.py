@@ -279,7 +279,7 @@ def main():
     cases += [("uniform", "f32", 100), ("normal", "f32", 100)]
     cases += [case for case in OTHERS if not arguments.quick or case[2] <= 1 << 20]
     for op, dtype, numel in cases:
-        check_equal(bench, op, dtype, min(numel, 1 << 21))
+        check_equal(bench, op, dtype, min(numel, 1 << 20))
     models = {"GPT-2 124M": (HERE.parent / "examples" / "gpt2" / "config.json", 5)}
     if not arguments.quick:
         models["Llama 1.1B"] = (HERE / "configs" / "llama-1.1b.json", 3)
