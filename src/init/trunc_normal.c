@@ -124,11 +124,12 @@ static spot first_spot(const kdl__op *op, kdl__cursor *cursor)
 
 /* The elements of a chunk that still lie outside, by their numbers in it. */
 typedef struct outsiders {
-    uint32_t *numbers; /* room for one more than there can be */
+    uint32_t *numbers; /* room for KDL__MT_SCRATCH more than there can be */
     size_t count;
 } outsiders;
 
-enum { SPAN = 512 };
+/* Elements that are drawn together, in the nearest cache; more than one draw's block of 16. */
+enum { SPAN = 4096, BLOCK = 16 };
 
 /*
  * The values of a span in a type that can be compared with the bounds: f64 as they are, all others
@@ -153,35 +154,46 @@ static bool lies_outside(const kdl__rounds *rounds, const void *comparables, siz
     return (value < (float)rounds->lowest) | (value > (float)rounds->highest);
 }
 
-/* Lists the elements that lie outside. Appending goes without a branch: chance decides it. */
-static void list_outsiders(const kdl__rounds *rounds, const char *values, size_t count,
+/* Lists those of a span's n values that lie outside, `first` being the first one's number. */
+static void list_outsiders(const kdl__rounds *rounds, const char *values, size_t n, uint32_t first,
                            outsiders *list)
 {
-    size_t size = kdl_dtype_nbytes(rounds->op->dtype);
     float room[SPAN];
-    for (size_t done = 0; done < count; done += SPAN) {
-        size_t n = count - done < SPAN ? count - done : SPAN;
-        const void *span = comparable(rounds, values + done * size, n, room);
-        for (size_t i = 0; i < n; i++) {
-            list->numbers[list->count] = (uint32_t)(done + i);
-            list->count += lies_outside(rounds, span, i);
-        }
+    const void *span = comparable(rounds, values, n, room);
+    if (rounds->op->dtype != KDL_F64) {
+        list->count = rounds->cursor->kernels->list_outside_f32(
+            span, (float)rounds->lowest, (float)rounds->highest, n, first, list->numbers);
+        return;
+    }
+    list->count = 0;
+    for (size_t i = 0; i < n; i++) { /* appending without a branch: chance decides it */
+        list->numbers[list->count] = first + (uint32_t)i;
+        list->count += lies_outside(rounds, span, i);
     }
 }
 
+/* memcpy() of a size that the compiler knows. */
+static void copy_element(char *to, const char *from, size_t size)
+{
+    if (size == 4)
+        memcpy(to, from, 4);
+    else if (size == 8)
+        memcpy(to, from, 8);
+    else
+        memcpy(to, from, 2);
+}
+
 /*
- * One more round for the elements of the list: fresh values for them, and what still lies outside
- * stays in the list. Normals come in blocks of 16; where most blocks have an outsider it is quicker
- * to draw many blocks at once.
+ * One more round for the elements of the list: fresh values for them, drawn `length` at a time, and
+ * what still lies outside stays in the list.
  */
 static void redraw(const kdl__rounds *rounds, const kdl__fill *fill, uint64_t draw,
-                   kdl__cursor *cursor, uint64_t first, uint64_t count, char *values,
+                   kdl__cursor *cursor, uint64_t first, uint64_t count, size_t length, char *values,
                    outsiders *list)
 {
     _Alignas(64) char fresh[SPAN * sizeof(double)];
     float room[SPAN];
     size_t size = kdl_dtype_nbytes(fill->dtype), kept = 0;
-    size_t length = list->count > count / 32 ? SPAN : 16;
     for (size_t at = 0; at < list->count;) {
         size_t from = list->numbers[at] / length * length;
         size_t n = count - from < length ? (size_t)count - from : length;
@@ -189,12 +201,52 @@ static void redraw(const kdl__rounds *rounds, const kdl__fill *fill, uint64_t dr
         const void *span = comparable(rounds, fresh, n, room);
         for (; at < list->count && list->numbers[at] < from + n; at++) {
             size_t i = list->numbers[at] - from;
-            memcpy(values + (from + i) * size, fresh + i * size, size);
+            copy_element(values + (from + i) * size, fresh + i * size, size);
             list->numbers[kept] = (uint32_t)(from + i);
             kept += lies_outside(rounds, span, i);
         }
     }
     list->count = kept;
+}
+
+/* A round as it is done: what it draws, where that begins, and the engine that draws it. */
+typedef struct turn {
+    kdl__fill fill;
+    uint64_t draw;
+    kdl__cursor *cursor;
+} turn;
+
+static void redraw_turn(const kdl__rounds *rounds, const turn *r, uint64_t first, uint64_t count,
+                        bool densely, char *values, outsiders *list)
+{
+    redraw(rounds, &r->fill, r->draw, r->cursor, first, count, densely ? SPAN : BLOCK, values,
+           list);
+}
+
+/*
+ * The first round of a chunk, and the second with it if that is given: span by span, while values
+ * are in the cache. Where most blocks have an outsider it is quicker to draw the whole span again.
+ * The list is of those that are left; gives how many rounds that took.
+ */
+static uint64_t first_rounds(const kdl__rounds *rounds, const turn *one, const turn *two,
+                             uint64_t first, uint64_t count, char *values, outsiders *list)
+{
+    kdl__stream *stream = rounds->op->at.segment->stream;
+    size_t size = kdl_dtype_nbytes(rounds->op->dtype);
+    uint64_t taken = 1;
+    for (uint64_t done = 0; done < count; done += SPAN) {
+        size_t n = count - done < SPAN ? (size_t)(count - done) : SPAN;
+        char *span = values + done * size;
+        outsiders here = { list->numbers + list->count, 0 };
+        kdl__fill_range(&one->fill, stream, one->draw, one->cursor, first + done, n, span);
+        list_outsiders(rounds, span, n, (uint32_t)done, &here);
+        if (two && here.count) {
+            redraw_turn(rounds, two, first, count, here.count > n / (2 * BLOCK), values, &here);
+            taken = 2;
+        }
+        list->count += here.count;
+    }
+    return taken;
 }
 
 /*
@@ -208,18 +260,27 @@ static kdl_status redraw_chunk(const kdl__rounds *rounds, kdl__cursor *cursor, u
 {
     const kdl__op *op = rounds->op;
     kdl__stream *stream = op->at.segment->stream;
-    outsiders list = { kdl__alloc_quiet(rounds->ctx, count + 1, sizeof *list.numbers), 0 };
+    outsiders list = { .count = 0 };
+    list.numbers = kdl__alloc_quiet(rounds->ctx, count + KDL__MT_SCRATCH, sizeof *list.numbers);
     if (!list.numbers)
         return KDL_ERROR_MEMORY;
+    kdl__cursor other;
+    kdl__cursor_init(&other, cursor->kernels);
     spot at = first_spot(op, cursor);
-    kdl__fill fill = fill_at(op, &at, true);
-    kdl__fill_range(&fill, stream, at.draw, cursor, first, count, values);
-    list_outsiders(rounds, values, count, &list);
-    for (*taken = 1; list.count && *taken < MOST_ROUNDS; ++*taken) {
-        go_behind(&at, &fill, stream, cursor);
-        fill = fill_at(op, &at, false);
-        redraw(rounds, &fill, at.draw, cursor, first, count, values, &list);
+    turn last = { fill_at(op, &at, true), at.draw, cursor }, one = last;
+    /* Where the second round begins is known before the first only if no spare normal is in play. */
+    bool together = one.fill.distribution == KDL__NORMAL;
+    if (together) {
+        go_behind(&at, &one.fill, stream, cursor);
+        last = (turn){ fill_at(op, &at, false), at.draw, &other };
     }
+    *taken = first_rounds(rounds, &one, together ? &last : NULL, first, count, values, &list);
+    for (; list.count && *taken < MOST_ROUNDS; ++*taken) {
+        go_behind(&at, &last.fill, stream, cursor);
+        last = (turn){ fill_at(op, &at, false), at.draw, cursor };
+        redraw_turn(rounds, &last, first, count, list.count > count / (2 * BLOCK), values, &list);
+    }
+    kdl__cursor_free(&other);
     kdl_free(rounds->ctx, list.numbers);
     return list.count ? KDL_ERROR_VALUE : KDL_OK;
 }

@@ -65,6 +65,13 @@ typedef struct kdl__kernels {
     /* PyTorch's conversions between dtypes: tensor.to(dtype). Source and destination are apart. */
     void (*convert)(kdl_dtype from, const void *in, kdl_dtype to, void *out, size_t n);
 
+    /*
+     * Writes first + i to `numbers`, in order, for each values[i] outside [lowest, highest] (a NaN is
+     * not), and gives how many. There is room for KDL__MT_SCRATCH numbers more than n.
+     */
+    size_t (*list_outside_f32)(const float *values, float lowest, float highest, size_t n,
+                               uint32_t first, uint32_t *numbers);
+
     /* n elements of `nbytes` (1, 2, 4 or 8) bytes, each the low bytes of `bits`. */
     void (*fill)(void *out, size_t nbytes, uint64_t bits, size_t n);
 

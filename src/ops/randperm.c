@@ -15,16 +15,28 @@ static uint64_t randperm_draws(const kdl__op *op)
     return kdl__permutation_draws((uint64_t)op->region.numel);
 }
 
+/* Elements whose partners are worked out, and asked of memory, before the first is exchanged. */
+enum { AHEAD = 256 };
+
 /* Fisher-Yates from the front, with 32-bit draws. */
 static void shuffle(int64_t *order, uint64_t n, kdl__cursor *cursor)
 {
+    uint32_t others[AHEAD];
     for (uint64_t i = 0; i < n; i++)
         order[i] = (int64_t)i;
-    for (uint64_t i = 0; i + 1 < n; i++) {
-        uint64_t other = i + kdl__cursor_draw(cursor) % (n - i);
-        int64_t swapped = order[i];
-        order[i] = order[other];
-        order[other] = swapped;
+    for (uint32_t i = 0, count; i + 1 < n; i += count) {
+        uint32_t left = (uint32_t)n - i;
+        count = left - 1 < AHEAD ? left - 1 : AHEAD;
+        kdl__cursor_draws(cursor, others, count);
+        for (uint32_t k = 0; k < count; k++) {
+            others[k] = i + k + others[k] % (left - k);
+            __builtin_prefetch(&order[others[k]], 1);
+        }
+        for (uint32_t k = 0; k < count; k++) {
+            int64_t swapped = order[i + k];
+            order[i + k] = order[others[k]];
+            order[others[k]] = swapped;
+        }
     }
 }
 
@@ -49,12 +61,15 @@ void kdl__permutation(int64_t *order, uint64_t n, kdl__cursor *cursor)
 static kdl_status randperm_prepare(const kdl__op *op, kdl__worker *worker, kdl__prepared *prepared)
 {
     uint64_t n = (uint64_t)op->region.numel;
-    int64_t *order = kdl__alloc_quiet(worker->ctx, n, sizeof *order);
+    prepared->in_place = prepared->target && op->dtype == KDL_I64;
+    int64_t *order = prepared->target;
+    if (!prepared->in_place)
+        order = kdl__alloc_quiet(worker->ctx, n, sizeof *order);
     if (!order)
         return KDL_ERROR_MEMORY;
     kdl__cursor_move(worker->cursor, op->at.segment->stream, kdl__op_start(op));
     kdl__permutation(order, n, worker->cursor);
-    prepared->whole = order;
+    prepared->whole = prepared->in_place ? NULL : order;
     return KDL_OK;
 }
 

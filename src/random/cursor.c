@@ -49,6 +49,12 @@ uint32_t kdl__cursor_draw(kdl__cursor *cursor)
     return kdl__mt_draw(&cursor->mt);
 }
 
+void kdl__cursor_draws(kdl__cursor *cursor, uint32_t *out, size_t n)
+{
+    cursor->kernels->draws(&cursor->mt, out, n);
+    cursor->draw += n;
+}
+
 uint64_t kdl__cursor_draw64(kdl__cursor *cursor)
 {
     uint64_t high = kdl__cursor_draw(cursor);

@@ -48,6 +48,8 @@ void kdl__cursor_move(kdl__cursor *cursor, kdl__stream *stream, uint64_t draw);
 
 /* The next draw, the next two as 64 bits, and those as a uniform double on [0, 1). */
 uint32_t kdl__cursor_draw(kdl__cursor *cursor);
+/* n such draws. */
+void kdl__cursor_draws(kdl__cursor *cursor, uint32_t *out, size_t n);
 uint64_t kdl__cursor_draw64(kdl__cursor *cursor);
 double kdl__cursor_uniform(kdl__cursor *cursor);
 /* n such uniform doubles. */

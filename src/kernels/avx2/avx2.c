@@ -5,6 +5,7 @@
 #include "kernels/lanes/constant.h"
 #include "kernels/lanes/convert.h"
 #include "kernels/lanes/normal.h"
+#include "kernels/lanes/outside.h"
 #include "kernels/lanes/uniform.h"
 
 const kdl__kernels kdl__kernels_avx2 = {
@@ -20,6 +21,7 @@ const kdl__kernels kdl__kernels_avx2 = {
     .normal_bf16 = normal_bf16,
     .normal_f64 = normal_f64,
     .convert = convert,
+    .list_outside_f32 = list_outside_f32,
     .fill = fill,
     .jump = kdl__jump_pclmul,
     .jump_power = kdl__jump_power_pclmul,

@@ -138,6 +138,16 @@ INLINE doubles doubles_replace(doubles a, doubles old, doubles new)
     return (doubles)_mm256_blendv_pd((__m256d)a, (__m256d) new, equal);
 }
 
+INLINE size_t floats_list_outside(floats a, floats low, floats high, uint32_t first, uint32_t *out)
+{
+    __m256 outside = _mm256_or_ps(_mm256_cmp_ps((__m256)a, (__m256)low, _CMP_LT_OQ),
+                                  _mm256_cmp_ps((__m256)a, (__m256)high, _CMP_GT_OQ));
+    size_t count = 0;
+    for (unsigned left = (unsigned)_mm256_movemask_ps(outside); left; left &= left - 1)
+        out[count++] = first + (uint32_t)__builtin_ctz(left);
+    return count;
+}
+
 INLINE void words_stream(void *out, words a)
 {
     _mm256_stream_si256(out, (__m256i)a);

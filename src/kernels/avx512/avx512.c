@@ -6,13 +6,15 @@
 #include "kernels/lanes/constant.h"
 #include "kernels/lanes/convert.h"
 #include "kernels/lanes/normal.h"
+#include "kernels/lanes/outside.h"
 #include "kernels/lanes/uniform.h"
 
 #define FILLS_AND_MOVES                                                                            \
     .regenerate = regenerate, .draws = draw_words, .uniform_f32 = uniform_f32,                     \
     .uniform_f16 = uniform_f16, .uniform_bf16 = uniform_bf16, .uniform_f64 = uniform_f64,          \
     .normal_f32 = normal_f32, .normal_f16 = normal_f16, .normal_bf16 = normal_bf16,                \
-    .normal_f64 = normal_f64, .convert = convert, .fill = fill, .tile_f64 = kdl__tile_f64_avx2
+    .normal_f64 = normal_f64, .convert = convert, .list_outside_f32 = list_outside_f32,            \
+    .fill = fill, .tile_f64 = kdl__tile_f64_avx2
 
 const kdl__kernels kdl__kernels_avx512 = {
     .name = "avx512",

@@ -144,6 +144,17 @@ INLINE doubles doubles_replace(doubles a, doubles old, doubles new)
     return (doubles)_mm512_mask_mov_pd((__m512d)a, equal, (__m512d) new);
 }
 
+INLINE size_t floats_list_outside(floats a, floats low, floats high, uint32_t first, uint32_t *out)
+{
+    const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    __mmask16 outside = (__mmask16)(_mm512_cmp_ps_mask((__m512)a, (__m512)low, _CMP_LT_OQ) |
+                                    _mm512_cmp_ps_mask((__m512)a, (__m512)high, _CMP_GT_OQ));
+    __m512i numbers = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)first));
+    /* Compressed in a register: compressing into memory is slow. */
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(outside, numbers));
+    return (size_t)__builtin_popcount(outside);
+}
+
 INLINE void words_stream(void *out, words a)
 {
     _mm512_stream_si512(out, (__m512i)a);

@@ -32,6 +32,8 @@
  *     floats_to_f64(a, out)           to LANES in memory
  *     doubles_from_draws(a)           of each two words the low 53 bits, the first word high
  *     doubles_fma(a, b, c), doubles_replace(a, old, new)
+ *     floats_list_outside(a, low, high, first, out)    writes first + i for the lanes i of a that
+ *                                     lie outside, with room for LANES; gives how many
  *     words_stream(out, a)            stores past the caches, to an aligned place
  *     stream_end()                    makes them visible to other threads in order
  */

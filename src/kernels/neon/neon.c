@@ -11,7 +11,8 @@
     .regenerate = regenerate, .draws = draw_words, .uniform_f32 = uniform_f32,                     \
     .uniform_f16 = uniform_f16, .uniform_bf16 = uniform_bf16, .uniform_f64 = uniform_f64,          \
     .normal_f32 = normal_f32, .normal_f16 = normal_f16, .normal_bf16 = normal_bf16,                \
-    .normal_f64 = normal_f64, .convert = convert, .fill = fill, .tile_f64 = kdl__tile_f64_ref
+    .normal_f64 = normal_f64, .convert = convert, .fill = fill, .tile_f64 = kdl__tile_f64_ref,     \
+    .list_outside_f32 = kdl__list_outside_f32_ref
 
 /* Where jumping pays has not been measured on such a processor: as on x86-64. */
 const kdl__kernels kdl__kernels_neon = {

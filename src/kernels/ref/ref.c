@@ -44,6 +44,18 @@ void kdl__fill_ref(void *out, size_t nbytes, uint64_t bits, size_t n)
     }
 }
 
+/* Without a branch: chance decides it. */
+size_t kdl__list_outside_f32_ref(const float *values, float lowest, float highest, size_t n,
+                                 uint32_t first, uint32_t *numbers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        numbers[count] = first + (uint32_t)i;
+        count += (values[i] < lowest) | (values[i] > highest);
+    }
+    return count;
+}
+
 const kdl__kernels kdl__kernels_ref = {
     .name = "ref",
     .regenerate = kdl__mt_regenerate,
@@ -57,6 +69,7 @@ const kdl__kernels kdl__kernels_ref = {
     .normal_bf16 = kdl__normal_bf16_ref,
     .normal_f64 = kdl__normal_f64_ref,
     .convert = kdl__convert_ref,
+    .list_outside_f32 = kdl__list_outside_f32_ref,
     .fill = kdl__fill_ref,
     .jump = kdl__jump_ref,
     .jump_power = kdl__jump_power_ref,

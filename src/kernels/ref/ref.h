@@ -31,6 +31,8 @@ void kdl__jump_ref(uint32_t words[KDL__MT_WORDS], uint64_t steps);
 void kdl__jump_power_ref(kdl__jump_element *power, uint64_t steps);
 void kdl__jump_apply_ref(uint32_t words[KDL__MT_WORDS], const kdl__jump_element *power);
 
+size_t kdl__list_outside_f32_ref(const float *values, float lowest, float highest, size_t n,
+                                 uint32_t first, uint32_t *numbers);
 void kdl__tile_f64_ref(size_t k, const double *a, const double *b, double *c, size_t ldc);
 
 #endif
