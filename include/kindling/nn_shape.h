@@ -55,7 +55,7 @@ typedef struct kdl_pad_options {
     }
 #define KDL__PAD(type, ctx, widths, number)                                                        \
     KDL__NN(kdl_pad_options, KDL_PAD_DEFAULTS, type, ctx, .padding = KDL__AS_SHAPE(widths),        \
-            .value = number)
+            .value = (number))
 
 /** nn.CircularPad1d, CircularPad2d, CircularPad3d: (padding). */
 #define kdl_nn_circular_pad1d(ctx, padding_) KDL__PAD(KDL_CLASS_CIRCULAR_PAD1D, ctx, padding_, 0)
@@ -129,8 +129,8 @@ typedef struct kdl_unflatten_options {
 
 /** nn.Unflatten(dim, unflattened_size). TypeError with PyTorch's text for a size that is an int. */
 #define kdl_nn_unflatten(ctx, dim_, unflattened_size_)                                             \
-    KDL__NN(kdl_unflatten_options, KDL_UNFLATTEN_DEFAULTS, KDL_CLASS_UNFLATTEN, ctx, .dim = dim_,  \
-            .unflattened_size = KDL__AS_SHAPE(unflattened_size_))
+    KDL__NN(kdl_unflatten_options, KDL_UNFLATTEN_DEFAULTS, KDL_CLASS_UNFLATTEN, ctx,               \
+            .dim = (dim_), .unflattened_size = KDL__AS_SHAPE(unflattened_size_))
 
 /** Arguments of nn.Fold and nn.Unfold. */
 typedef struct kdl_fold_options {
@@ -184,7 +184,7 @@ typedef struct kdl_channel_shuffle_options {
 /** nn.ChannelShuffle(groups). */
 #define kdl_nn_channel_shuffle(ctx, groups_)                                                       \
     KDL__NN(kdl_channel_shuffle_options, KDL_CHANNEL_SHUFFLE_DEFAULTS, KDL_CLASS_CHANNEL_SHUFFLE,  \
-            ctx, .groups = groups_)
+            ctx, .groups = (groups_))
 
 /** Arguments of nn.PixelShuffle (upscale_factor) and nn.PixelUnshuffle (downscale_factor). */
 typedef struct kdl_pixel_shuffle_options {
@@ -200,11 +200,11 @@ typedef struct kdl_pixel_shuffle_options {
 /** nn.PixelShuffle(upscale_factor). */
 #define kdl_nn_pixel_shuffle(ctx, upscale_factor_)                                                 \
     KDL__NN(kdl_pixel_shuffle_options, KDL_PIXEL_SHUFFLE_DEFAULTS, KDL_CLASS_PIXEL_SHUFFLE, ctx,   \
-            .factor = upscale_factor_)
+            .factor = (upscale_factor_))
 /** nn.PixelUnshuffle(downscale_factor). */
 #define kdl_nn_pixel_unshuffle(ctx, downscale_factor_)                                             \
     KDL__NN(kdl_pixel_shuffle_options, KDL_PIXEL_SHUFFLE_DEFAULTS, KDL_CLASS_PIXEL_UNSHUFFLE, ctx, \
-            .factor = downscale_factor_)
+            .factor = (downscale_factor_))
 
 /** Arguments of nn.Upsample; UpsamplingNearest2d and UpsamplingBilinear2d take the first two. */
 typedef struct kdl_upsample_options {

@@ -11,12 +11,12 @@ static const kdl__argument pad_list[] = {
 /* A class for `n` dimensions: an int becomes a width at both ends of each. */
 #define PAD(lower, title, parent, n, arguments_, template)                                         \
     static const kdl__arguments lower##_arguments = { .list = pad_list,                            \
-                                                      .count = arguments_,                         \
-                                                      .required = arguments_,                      \
+                                                      .count = (arguments_),                       \
+                                                      .required = (arguments_),                    \
                                                       .defaults = &pad_defaults,                   \
                                                       .nbytes = sizeof pad_defaults,               \
                                                       .expand = 2 * (n),                           \
-                                                      .repr = template };                          \
+                                                      .repr = (template) };                        \
     KDL__LAYER(lower, title, parent, kdl_pad_options, lower##_arguments)
 
 #define PADS(n)                                                                                    \
