@@ -24,13 +24,25 @@ static kdl_dtype computed_in(kdl_dtype dtype)
     return dtype == KDL_F64 ? KDL_F64 : KDL_F32;
 }
 
-/* The result in the dtype that it should have. Consumes `result`. */
-static kdl_tensor *finish_dtype(kdl_tensor *result, kdl_dtype dtype)
+kdl_tensor *kdl__operand(kdl_tensor *tensor, const char *place)
 {
-    if (!result || result->storage->dtype == dtype)
-        return result;
-    kdl_tensor *converted = kdl_to(result, dtype);
-    kdl_tensor_release(result);
+    if (!kdl__usable(place, 1, &tensor))
+        return NULL;
+    kdl_dtype dtype = tensor->storage->dtype;
+    if (kdl_dtype_is_floating_point(dtype))
+        return kdl_to(tensor, computed_in(dtype));
+    kdl__fail_at(tensor->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                 "not implemented for a tensor of %s: convert it with kdl_to()",
+                 kdl_dtype_name(dtype));
+    return NULL;
+}
+
+kdl_tensor *kdl__cast(kdl_tensor *tensor, kdl_dtype dtype)
+{
+    if (!tensor || tensor->storage->dtype == dtype)
+        return tensor;
+    kdl_tensor *converted = kdl_to(tensor, dtype);
+    kdl_tensor_release(tensor);
     return converted;
 }
 
@@ -49,17 +61,8 @@ static const kdl__function_class unary_classes[] = { KDL__UNARY_LIST(UNARY_CLASS
 
 kdl_tensor *kdl__apply_unary(kdl_tensor *tensor, int which, kdl__numbers numbers, const char *place)
 {
-    if (!kdl__usable(place, 1, &tensor))
-        return NULL;
-    kdl_dtype dtype = tensor->storage->dtype;
-    if (!kdl_dtype_is_floating_point(dtype)) {
-        kdl__fail_at(tensor->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                     "not implemented for a tensor of %s: convert it with kdl_to()",
-                     kdl_dtype_name(dtype));
-        return NULL;
-    }
     const kdl__unary *entry = &kdl__unaries[which];
-    kdl_tensor *x = kdl_to(tensor, computed_in(dtype));
+    kdl_tensor *x = kdl__operand(tensor, place);
     kdl_tensor *y = x ? kdl__compute_unary(entry, x, numbers) : NULL;
     kdl__function *function = kdl__record(y, &unary_classes[which], 1, x);
     if (function) {
@@ -68,7 +71,7 @@ kdl_tensor *kdl__apply_unary(kdl_tensor *tensor, int which, kdl__numbers numbers
         kdl__save(function, 0, entry->saves_result ? y : x);
     }
     kdl_tensor_release(x);
-    return finish_dtype(y, dtype);
+    return y ? kdl__cast(y, tensor->storage->dtype) : NULL;
 }
 
 void kdl__record_abs(kdl_tensor *source, kdl_tensor *result)
@@ -215,7 +218,7 @@ static kdl_tensor *binary(kdl__binary which, const kdl__function_class *class, k
             kdl__save(function, 2, result);
     }
     free_pair(&pair);
-    return finish_dtype(result, pair.dtype);
+    return kdl__cast(result, pair.dtype);
 }
 
 static void add_backward(kdl__function *function, kdl_tensor *grad)
@@ -375,5 +378,5 @@ kdl_tensor *kdl_where(kdl_tensor *condition, kdl_tensor *a, kdl_tensor *b)
         result = kdl__compute_where(condition, pair.a, pair.b);
     kdl__save(kdl__record(result, &where_class, 2, pair.a, pair.b), 0, condition);
     free_pair(&pair);
-    return finish_dtype(result, pair.dtype);
+    return kdl__cast(result, pair.dtype);
 }

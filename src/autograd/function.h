@@ -137,7 +137,15 @@ bool kdl__is_leaf_function(const kdl__function *function);
  */
 bool kdl__usable(const char *place, int count, kdl_tensor *const *tensors);
 
-/* Functions of one element, recorded; f16 and bf16 go through f32. */
+/*
+ * The tensor in the dtype that it is computed with: f16 and bf16 go through f32. One reference;
+ * NULL, with NotImplementedError at `place`, for a dtype that is not of floating point.
+ */
+kdl_tensor *kdl__operand(kdl_tensor *tensor, const char *place);
+/* The tensor in another dtype, or itself. Consumes it; NULL stays NULL. */
+kdl_tensor *kdl__cast(kdl_tensor *tensor, kdl_dtype dtype);
+
+/* Functions of one element, recorded. */
 kdl_tensor *kdl__apply_unary(kdl_tensor *x, int function, kdl__numbers numbers, const char *place);
 
 #endif

@@ -105,19 +105,12 @@ static kdl_tensor *squeezed(kdl_tensor *tensor, int dim)
     return result;
 }
 
-static kdl_tensor *to_consuming(kdl_tensor *tensor, kdl_dtype dtype)
-{
-    kdl_tensor *result = tensor ? kdl_to(tensor, dtype) : NULL;
-    kdl_tensor_release(tensor);
-    return result;
-}
-
 /* One that computes with f32 or f64, and is a matrix or a batch. One reference. */
 static kdl_tensor *as_matrices(kdl_tensor *tensor, int dim)
 {
     kdl_dtype dtype = tensor->storage->dtype == KDL_F64 ? KDL_F64 : KDL_F32;
-    return to_consuming(tensor->ndim == 1 ? kdl_unsqueeze(tensor, dim) : kdl_tensor_retain(tensor),
-                        dtype);
+    return kdl__cast(tensor->ndim == 1 ? kdl_unsqueeze(tensor, dim) : kdl_tensor_retain(tensor),
+                     dtype);
 }
 
 kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b)
@@ -136,7 +129,7 @@ kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b)
         result = squeezed(result, -2);
     if (result && b->ndim == 1)
         result = squeezed(result, -1);
-    return to_consuming(result, a->storage->dtype);
+    return kdl__cast(result, a->storage->dtype);
 }
 
 /* ---- linear ------------------------------------------------------------------------------ */
@@ -231,7 +224,7 @@ kdl_tensor *kdl_f_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias
         return NULL;
     kdl_dtype dtype = input->storage->dtype, computed = dtype == KDL_F64 ? KDL_F64 : KDL_F32;
     kdl_tensor *rows = as_rows_of(input);
-    kdl_tensor *x = to_consuming(rows, computed), *w = kdl_to(weight, computed);
+    kdl_tensor *x = kdl__cast(rows, computed), *w = kdl_to(weight, computed);
     kdl_tensor *b = bias ? kdl_to(bias, computed) : NULL;
     kdl_tensor *result = NULL;
     if (x && w && (b || !bias)) {
@@ -243,5 +236,5 @@ kdl_tensor *kdl_f_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias
     kdl_tensor_release(x);
     kdl_tensor_release(w);
     kdl_tensor_release(b);
-    return to_consuming(like_batch(result, input), dtype);
+    return kdl__cast(like_batch(result, input), dtype);
 }

@@ -6,30 +6,12 @@
 #include "compute/unary.h"
 #include "kindling/functional.h"
 
-/* The tensor as it is computed with: f16 and bf16 in f32. One reference; NULL with an error. */
-static kdl_tensor *begin(kdl_tensor *tensor, const char *place)
-{
-    if (!kdl__usable(place, 1, &tensor))
-        return NULL;
-    kdl_dtype dtype = tensor->storage->dtype;
-    if (!kdl_dtype_is_floating_point(dtype)) {
-        kdl__fail_at(tensor->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                     "not implemented for a tensor of %s: convert it with kdl_to()",
-                     kdl_dtype_name(dtype));
-        return NULL;
-    }
-    return kdl_to(tensor, dtype == KDL_F64 ? KDL_F64 : KDL_F32);
-}
-
 /* The result in the dtype of what it was computed from. Consumes both references. */
 static kdl_tensor *finish(kdl_tensor *result, kdl_tensor *x, kdl_dtype dtype)
 {
     kdl_tensor_release(x);
-    if (!result || !kdl_dtype_is_floating_point(result->storage->dtype))
-        return result;
-    kdl_tensor *converted = kdl_to(result, dtype);
-    kdl_tensor_release(result);
-    return converted;
+    bool is_index = result && !kdl_dtype_is_floating_point(result->storage->dtype);
+    return is_index ? result : kdl__cast(result, dtype);
 }
 
 /* A dimension of the tensor, or -1 with IndexError; 0 or -1 of a tensor without dimensions: 0. */
@@ -70,7 +52,7 @@ static const kdl__function_class mean_dim_class = { "MeanBackward1", sum_backwar
 static kdl_tensor *sum(kdl_tensor *tensor, int dim, bool keepdim, bool mean,
                        const kdl__function_class *class, const char *place)
 {
-    kdl_tensor *x = begin(tensor, place);
+    kdl_tensor *x = kdl__operand(tensor, place);
     if (!x)
         return NULL;
     int64_t count = dim < 0 ? x->numel : x->ndim ? x->dims[dim] : 1;
@@ -152,7 +134,7 @@ static const kdl__function_class min_class = { "MinBackward0", extreme_dim_backw
 static kdl_tensor *extreme(kdl_tensor *tensor, int dim, bool keepdim, bool least,
                            kdl_tensor **indices, const char *place)
 {
-    kdl_tensor *x = begin(tensor, place), *values = NULL, *where = NULL;
+    kdl_tensor *x = kdl__operand(tensor, place), *values = NULL, *where = NULL;
     if (!x || (dim = dimension(x, dim)) < 0) {
         kdl_tensor_release(x);
         return NULL;
@@ -217,7 +199,7 @@ static const kdl__function_class log_softmax_class = { "LogSoftmaxBackward0", so
 
 static kdl_tensor *softmax(kdl_tensor *tensor, int dim, bool logarithm, const char *place)
 {
-    kdl_tensor *x = begin(tensor, place);
+    kdl_tensor *x = kdl__operand(tensor, place);
     if (!x || (dim = dimension(x, dim)) < 0) {
         kdl_tensor_release(x);
         return NULL;
