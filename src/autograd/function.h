@@ -52,6 +52,7 @@ typedef struct kdl__saved {
 
 struct kdl__function {
     const kdl__function_class *class;
+    const char *name;  /* the class's, unless one class has several */
     kdl_context *ctx;  /* borrowed: tensors keep it */
     uint64_t sequence; /* later functions have higher ones */
     long references;
@@ -63,7 +64,7 @@ struct kdl__function {
     const void *table; /* the rest is the class's own */
     kdl__numbers numbers;
     int64_t integers[4];
-    kdl__view_how *how;
+    void *own;           /* whatever else the class needs; see kdl__keep() */
     kdl__function *next; /* in the list of those to be freed */
     int count;
     kdl__edge edges[]; /* then their sizes */
@@ -78,7 +79,9 @@ kdl__function *kdl__record_list(kdl_tensor *result, const kdl__function_class *c
                                 kdl_tensor *const *inputs);
 /* Keeps a tensor for the backward pass, as saved[place]; nothing for a NULL function. */
 void kdl__save(kdl__function *function, int place, kdl_tensor *tensor);
-/* What was kept (borrowed); NULL, with PyTorch's error, when it was freed or overwritten. */
+/* Keeps a copy of `nbytes` bytes in function->own; nothing for a NULL function. */
+void kdl__keep(kdl__function *function, const void *data, size_t nbytes);
+/* What was saved (borrowed); NULL, with PyTorch's error, when it was freed or overwritten. */
 kdl_tensor *kdl__saved_value(kdl__function *function, int place);
 
 /* Whether input `index` wants its gradient. */

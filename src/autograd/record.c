@@ -25,7 +25,7 @@ static void free_function(kdl__function *function)
     }
     kdl_tensor_release(function->grad);
     kdl__free_hooks(function);
-    kdl_free(ctx, function->how);
+    kdl_free(ctx, function->own);
     kdl_free(ctx, function);
 }
 
@@ -77,6 +77,7 @@ static kdl__function *new_function(kdl_context *ctx, const kdl__function_class *
     if (!function)
         return NULL;
     function->class = class;
+    function->name = class->name;
     function->ctx = ctx;
     function->references = 1;
     function->count = count;
@@ -164,7 +165,16 @@ void kdl__save(kdl__function *function, int place, kdl_tensor *tensor)
     /* The output holds the function: kept as it is, the two would keep each other forever. */
     saved->tensor = tensor == function->output ? kdl_detach(tensor) : kdl_tensor_retain(tensor);
     saved->version = tensor->storage->version;
-    saved->made_by = maker && !kdl__is_leaf_function(maker) ? maker->class->name : NULL;
+    saved->made_by = maker && !kdl__is_leaf_function(maker) ? maker->name : NULL;
+}
+
+void kdl__keep(kdl__function *function, const void *data, size_t nbytes)
+{
+    if (!function)
+        return;
+    function->own = kdl__alloc(function->ctx, 1, nbytes);
+    if (function->own)
+        memcpy(function->own, data, nbytes);
 }
 
 /* PyTorch's name of a tensor's type. */
@@ -266,7 +276,7 @@ bool kdl_tensor_is_leaf(const kdl_tensor *tensor)
 const char *kdl_tensor_grad_fn(const kdl_tensor *tensor)
 {
     const kdl__function *function = tensor->autograd;
-    return function && !kdl__is_leaf_function(function) ? function->class->name : NULL;
+    return function && !kdl__is_leaf_function(function) ? function->name : NULL;
 }
 
 uint32_t kdl_tensor_version(const kdl_tensor *tensor)

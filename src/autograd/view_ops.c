@@ -48,7 +48,7 @@ static kdl_tensor *reshape_back(const kdl__edge *input, kdl_tensor *grad)
 
 static void view_backward(kdl__function *function, kdl_tensor *grad)
 {
-    const kdl__view_how *how = function->how;
+    const kdl__view_how *how = function->own;
     switch (how->kind) {
     case KDL__VIEW_RESHAPE:
         kdl__give(function, 0, reshape_back(&function->edges[0], grad));
@@ -65,16 +65,14 @@ static void view_backward(kdl__function *function, kdl_tensor *grad)
     }
 }
 
-static const kdl__function_class view_class = { NULL, view_backward };
+static const kdl__function_class view_class = { "ViewBackward0", view_backward };
 
 void kdl__record_view(kdl_tensor *base, kdl_tensor *result, const kdl__view_how *how)
 {
     kdl__function *function = kdl__record(result, &view_class, 1, base);
-    if (!function)
-        return;
-    function->how = kdl__alloc(base->ctx, 1, sizeof *how);
-    if (function->how)
-        *function->how = *how;
+    kdl__keep(function, how, sizeof *how);
+    if (function)
+        function->name = how->name;
 }
 
 /* ---- copies ------------------------------------------------------------------------------ */

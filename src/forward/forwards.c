@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* forward: what torch.nn's modules compute, by their class. */
+#include <math.h>
+#include <string.h>
+
 #include "autograd/function.h"
 #include "kindling/functional.h"
 #include "kindling/nn.h"
@@ -40,6 +43,106 @@ static kdl_tensor *flatten(kdl_module *module, kdl_tensor *input)
 {
     const kdl_flatten_options *options = kdl_module_fields(module);
     return kdl_flatten(input, (int)options->start_dim, (int)options->end_dim);
+}
+
+/* ---- convolutions, pooling, norms --------------------------------------------------------- */
+
+static kdl_tensor *conv(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_conv_options *own = kdl_module_fields(module);
+    kdl_f_conv_options options = KDL_F_CONV_DEFAULTS;
+    if (strcmp(own->padding_mode, "zeros") != 0) {
+        kdl__fail_at(module->ctx, "kdl_forward", KDL_ERROR_NOT_IMPLEMENTED,
+                     "%s does not compute with padding_mode='%s' yet", module->class->name,
+                     own->padding_mode);
+        return NULL;
+    }
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.dilations = own->dilations;
+    options.groups = own->groups;
+    return kdl_f_conv_with(own->kernel_size.ndim, input, kdl_parameter(module, "weight"),
+                           kdl_parameter(module, "bias"), &options);
+}
+
+/* How many spatial dimensions a class has: the digit at the end of its name, "2d". */
+static int spatial(const kdl_module *module)
+{
+    const kdl_module_class *class = module->class;
+    while (!class->arguments) /* one of the user's, derived from it */
+        class = class->parent;
+    return class->name[strlen(class->name) - 2] - '0';
+}
+
+static kdl_tensor *max_pool(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_max_pool_options *own = kdl_module_fields(module);
+    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.dilations = own->dilations;
+    options.ceil_mode = own->ceil_mode;
+    return kdl_f_max_pool_with(spatial(module), input, own->kernel_size, &options);
+}
+
+static kdl_tensor *avg_pool(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_avg_pool_options *own = kdl_module_fields(module);
+    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.ceil_mode = own->ceil_mode;
+    options.count_include_pad = own->count_include_pad;
+    options.divisor_override = own->divisor_override;
+    return kdl_f_avg_pool_with(spatial(module), input, own->kernel_size, &options);
+}
+
+static kdl_tensor *adaptive_avg_pool(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_adaptive_pool_options *own = kdl_module_fields(module);
+    return kdl_f_adaptive_avg_pool(spatial(module), input, own->output_size);
+}
+
+static kdl_tensor *layer_norm(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_layer_norm_options *own = kdl_module_fields(module);
+    return kdl_f_layer_norm(input, own->normalized_shape, kdl_parameter(module, "weight"),
+                            kdl_parameter(module, "bias"), own->eps);
+}
+
+static kdl_tensor *rms_norm(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_rms_norm_options *own = kdl_module_fields(module);
+    return kdl_f_rms_norm(input, own->normalized_shape, kdl_parameter(module, "weight"), own->eps);
+}
+
+static kdl_tensor *group_norm(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_group_norm_options *own = kdl_module_fields(module);
+    return kdl_f_group_norm(input, own->num_groups, kdl_parameter(module, "weight"),
+                            kdl_parameter(module, "bias"), own->eps);
+}
+
+/* One more batch seen; momentum=None averages over all of them alike. */
+static double batch_momentum(kdl_module *module, double momentum)
+{
+    kdl_tensor *seen = kdl_buffer(module, "num_batches_tracked");
+    if (!seen || !kdl_module_training(module))
+        return isnan(momentum) ? 0 : momentum;
+    bool was = kdl_set_grad_enabled(module->ctx, false);
+    kdl_add_(seen, 1);
+    kdl_set_grad_enabled(module->ctx, was);
+    return isnan(momentum) ? 1 / kdl_tensor_item(seen) : momentum;
+}
+
+static kdl_tensor *batch_norm(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_batch_norm_options *own = kdl_module_fields(module);
+    double momentum = batch_momentum(module, own->momentum);
+    kdl_tensor *mean = kdl_buffer(module, "running_mean"), *var = kdl_buffer(module, "running_var");
+    bool by_batch = kdl_module_training(module) || !mean || !var;
+    return kdl_f_batch_norm(input, mean, var, kdl_parameter(module, "weight"),
+                            kdl_parameter(module, "bias"), by_batch, momentum, own->eps);
 }
 
 static kdl_tensor *dropout(kdl_module *module, kdl_tensor *input)
@@ -132,6 +235,24 @@ static const struct {
     { KDL_CLASS_THRESHOLD, threshold },
     { KDL_CLASS_SOFTMAX, softmax },
     { KDL_CLASS_LOG_SOFTMAX, log_softmax },
+    { KDL_CLASS_CONV1D, conv },
+    { KDL_CLASS_CONV2D, conv },
+    { KDL_CLASS_CONV3D, conv },
+    { KDL_CLASS_MAX_POOL1D, max_pool },
+    { KDL_CLASS_MAX_POOL2D, max_pool },
+    { KDL_CLASS_MAX_POOL3D, max_pool },
+    { KDL_CLASS_AVG_POOL1D, avg_pool },
+    { KDL_CLASS_AVG_POOL2D, avg_pool },
+    { KDL_CLASS_AVG_POOL3D, avg_pool },
+    { KDL_CLASS_ADAPTIVE_AVG_POOL1D, adaptive_avg_pool },
+    { KDL_CLASS_ADAPTIVE_AVG_POOL2D, adaptive_avg_pool },
+    { KDL_CLASS_ADAPTIVE_AVG_POOL3D, adaptive_avg_pool },
+    { KDL_CLASS_LAYER_NORM, layer_norm },
+    { KDL_CLASS_RMS_NORM, rms_norm },
+    { KDL_CLASS_GROUP_NORM, group_norm },
+    { KDL_CLASS_BATCH_NORM1D, batch_norm },
+    { KDL_CLASS_BATCH_NORM2D, batch_norm },
+    { KDL_CLASS_BATCH_NORM3D, batch_norm },
 };
 
 static kdl__forward *find_forward(const kdl_module_class *class)

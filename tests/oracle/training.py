@@ -7,7 +7,7 @@ import pathlib
 import torch
 
 from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context, Iterator,
-                      IterationOptions, NewTensor, Status, Tensor, load)
+                      IterationOptions, NewTensor, Shape, Status, Tensor, load)
 
 NUMBER = (NewTensor, POINTER, DOUBLE)
 TWO = (NewTensor, POINTER, POINTER)
@@ -24,6 +24,35 @@ class ClassLossOptions(ctypes.Structure):
     """kdl_f_class_loss_options."""
 
     _fields_ = [("nbytes", SIZE), ("ignore_index", LONG), ("reduction", INT)]
+
+
+NO_INT, NO_FLOAT = -2**63, float("nan")
+
+
+class IntOrShape(ctypes.Structure):
+    """KDL_INT_OR_SHAPE: an int has no dimensions."""
+
+    _fields_ = Shape._fields_
+
+    @classmethod
+    def of(cls, value):
+        values = value if isinstance(value, tuple) else (value,)
+        return cls((LONG * 16)(*values), len(value) if isinstance(value, tuple) else 0)
+
+
+class ConvOptions(ctypes.Structure):
+    """kdl_f_conv_options."""
+
+    _fields_ = [("nbytes", SIZE), ("stride", IntOrShape), ("padding", IntOrShape),
+                ("dilation", IntOrShape), ("groups", LONG)]
+
+
+class PoolOptions(ctypes.Structure):
+    """kdl_f_pool_options."""
+
+    _fields_ = [("nbytes", SIZE), ("stride", IntOrShape), ("padding", IntOrShape),
+                ("dilation", IntOrShape), ("ceil_mode", BOOL), ("count_include_pad", BOOL),
+                ("divisor_override", LONG)]
 
 
 class SgdOptions(ctypes.Structure):
@@ -89,6 +118,16 @@ FUNCTIONS.update({
     "kdl_f_cross_entropy_with": (NewTensor, POINTER, POINTER, ctypes.POINTER(ClassLossOptions)),
     "kdl_f_nll_loss_with": (NewTensor, POINTER, POINTER, ctypes.POINTER(ClassLossOptions)),
     "kdl_f_embedding": (NewTensor, POINTER, POINTER, LONG),
+    "kdl_f_conv_with": (NewTensor, INT, POINTER, POINTER, POINTER, ctypes.POINTER(ConvOptions)),
+    "kdl_f_max_pool_with": (NewTensor, INT, POINTER, Shape, ctypes.POINTER(PoolOptions)),
+    "kdl_f_avg_pool_with": (NewTensor, INT, POINTER, Shape, ctypes.POINTER(PoolOptions)),
+    "kdl_f_adaptive_avg_pool": (NewTensor, INT, POINTER, Shape),
+    "kdl_f_layer_norm": (NewTensor, POINTER, Shape, POINTER, POINTER, DOUBLE),
+    "kdl_f_rms_norm": (NewTensor, POINTER, Shape, POINTER, DOUBLE),
+    "kdl_f_group_norm": (NewTensor, POINTER, LONG, POINTER, POINTER, DOUBLE),
+    "kdl_f_batch_norm": (NewTensor, POINTER, POINTER, POINTER, POINTER, POINTER, BOOL, DOUBLE,
+                         DOUBLE),
+    "kdl_module_train": (Status, POINTER, BOOL),
     "kdl_optim_sgd_with": (POINTER, Iterator, ctypes.POINTER(SgdOptions)),
     "kdl_optim_adam_with": (POINTER, Iterator, ctypes.POINTER(AdamOptions)),
     "kdl_optim_adamw_with": (POINTER, Iterator, ctypes.POINTER(AdamOptions)),
@@ -140,6 +179,23 @@ class Training(Context):
         return self.call(f"kdl_f_{name}_with", scores, labels,
                          ClassLossOptions(ctypes.sizeof(ClassLossOptions), ignore_index,
                                           REDUCTIONS.index(reduction)))
+
+    def conv(self, count, x, weight, bias, stride=1, padding=0, dilation=1, groups=1):
+        """F.conv1d to conv3d."""
+        padding = {"same": -2**63 + 1, "valid": -2**63 + 2}.get(padding, padding)
+        return self.call("kdl_f_conv_with", count, x, weight, bias,
+                         ConvOptions(ctypes.sizeof(ConvOptions), IntOrShape.of(stride),
+                                     IntOrShape.of(padding), IntOrShape.of(dilation), groups))
+
+    def pool(self, name, count, x, kernel_size, stride=None, padding=0, dilation=1,
+             ceil_mode=False, count_include_pad=True, divisor_override=None):
+        """F.max_pool1d to avg_pool3d: name is "max" or "avg"."""
+        kernel = kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * count
+        options = PoolOptions(
+            ctypes.sizeof(PoolOptions), IntOrShape.of(NO_INT if stride is None else stride),
+            IntOrShape.of(padding), IntOrShape.of(dilation), ceil_mode, count_include_pad,
+            NO_INT if divisor_override is None else divisor_override)
+        return self.call(f"kdl_f_{name}_pool_with", count, x, list(kernel), options)
 
     def optimizer(self, name, module, **options):
         """An optimiser by its name in PyTorch, of a module's parameters."""

@@ -153,12 +153,56 @@ static kdl_tensor *together(kdl_tensor *a, kdl_tensor *b)
     return kdl_cat((kdl_tensor *[]){ a, b, a }, 3, 1);
 }
 
+/* a (3, 4) as one image of 1 x 3 x 4, with the first 2 x 2 of b as a kernel. */
+static kdl_tensor *convolved(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *image = kdl_unsqueeze(a, 0), *rows = kdl_narrow(b, 0, 0, 2);
+    kdl_tensor *corner = rows ? kdl_narrow(rows, 1, 1, 2) : NULL;
+    kdl_tensor *kernel = corner ? kdl_reshape(corner, KDL_SHAPE(1, 1, 2, 2)) : NULL;
+    kdl_tensor *result = image && kernel ? kdl_f_conv2d(image, kernel, NULL, .padding = 1) : NULL;
+    kdl_tensor *all[] = { image, rows, corner, kernel };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    return result;
+}
+
+/* Pooled after it became an image. */
+static kdl_tensor *pooled(kdl_tensor *a, kdl_tensor *b)
+{
+    (void)b;
+    kdl_tensor *image = kdl_unsqueeze(a, 0), *large = NULL, *result = NULL;
+    if (image)
+        large = kdl_f_max_pool2d(image, 2, .stride = 1);
+    if (large)
+        result = kdl_f_avg_pool2d(large, 2, .stride = 1, .padding = 1);
+    kdl_tensor_release(image);
+    kdl_tensor_release(large);
+    return result;
+}
+
+UNARY(normalized, kdl_f_layer_norm(a, KDL_SHAPE(4), NULL, NULL, 1e-5))
+UNARY(rms_normalized, kdl_f_rms_norm(a, KDL_SHAPE(3, 4), NULL, 1e-5))
+
+static kdl_tensor *batch_normalized(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *weight = kdl_select(b, 0, 1), *bias = kdl_select(b, 0, 2);
+    kdl_tensor *result = NULL;
+    if (weight && bias)
+        result = kdl_f_batch_norm(a, NULL, NULL, weight, bias, true, 0.1, 1e-5);
+    kdl_tensor_release(weight);
+    kdl_tensor_release(bias);
+    return result;
+}
+
 static void test_finite_differences(void **state)
 {
     static body *const functions[] = {
-        exponential, logarithm, root,     inverse, power,     tangent,     sigmoid, gelu,
-        gelu_tanh,   mish,      softplus, softmax, mean,      largest,     turned,  part,
-        chosen,      raised,    quotient, product, broadcast, log_softmax, linear,  together,
+        exponential, logarithm,   root,           inverse,          power,
+        tangent,     sigmoid,     gelu,           gelu_tanh,        mish,
+        softplus,    softmax,     mean,           largest,          turned,
+        part,        chosen,      raised,         quotient,         product,
+        broadcast,   log_softmax, linear,         together,         convolved,
+        pooled,      normalized,  rms_normalized, batch_normalized,
     };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         check_function(*state, functions[i]);
@@ -173,6 +217,10 @@ static void test_graph(void **state)
     kdl_tensor *square = kdl_mul_tensor(x, x), *sum = kdl_sum(square);
     assert_true(kdl_tensor_is_leaf(x));
     assert_string_equal(kdl_tensor_grad_fn(square), "MulBackward0");
+    kdl_tensor *view = kdl_select(x, 0, 0);
+    assert_string_equal(kdl_tensor_grad_fn(view), "SelectBackward0");
+    assert_false(kdl_tensor_is_leaf(view));
+    kdl_tensor_release(view);
     kdl_backward(sum, .retain_graph = true);
     kdl_backward(sum); /* gradients add up */
     assert_float_equal(kdl_tensor_get(kdl_tensor_grad(x), (int64_t[]){ 1 }), 12, 0);
@@ -256,10 +304,32 @@ static kdl_status train(kdl_context *ctx, void *unused)
     return kdl_error_status(ctx);
 }
 
+static kdl_status train_images(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_conv2d(ctx, 1, 2, 2, .padding = 1),
+                                        kdl_nn_batch_norm2d(ctx, 2), kdl_nn_relu(ctx),
+                                        kdl_nn_max_pool2d(ctx, 2), kdl_nn_avg_pool2d(ctx, 2),
+                                        kdl_nn_flatten(ctx), kdl_nn_layer_norm(ctx, 2));
+    kdl_tensor *input = kdl_rand(ctx, KDL_SHAPE(2, 1, 4, 4)), *output = NULL, *loss = NULL;
+    if (net && input)
+        output = kdl_forward(net, input);
+    if (output)
+        loss = kdl_sum(output);
+    kdl_backward(loss);
+    kdl_tensor_release(input);
+    kdl_tensor_release(output);
+    kdl_tensor_release(loss);
+    kdl_module_release(net);
+    return kdl_error_status(ctx);
+}
+
 static void test_allocation_failures(void **state)
 {
     (void)state;
     check_allocation_failures(train, NULL);
+    check_allocation_failures(train_images, NULL);
 }
 
 #define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Convolutions as products of matrices: the columns of one are an input's windows. */
+#include <string.h>
+
+#include "compute/window.h"
+
+/* ---- windows as columns ------------------------------------------------------------------ */
+
+/*
+ * Goes through (channel, place in the kernel) as rows and places in the output as columns: BODY is
+ * run for each run of columns along the last dimension, with `column` at its first element, `plane`
+ * at the input's row of it (NULL: in the padding), and `first` the input's index of the first one.
+ */
+#define EACH_RUN(type, BODY)                                                                       \
+    const int64_t *k = w->kernel, *o = w->output, *in = w->input;                                  \
+    for (int64_t c = 0; c < channels; c++)                                                         \
+        for (int64_t a = 0; a < k[0]; a++)                                                         \
+            for (int64_t b = 0; b < k[1]; b++)                                                     \
+                for (int64_t e = 0; e < k[2]; e++)                                                 \
+                    for (int64_t x = 0; x < o[0]; x++)                                             \
+                        for (int64_t y = 0; y < o[1]; y++, column += o[2]) {                       \
+                            int64_t i = x * w->stride[0] - w->padding[0] + a * w->dilation[0];     \
+                            int64_t j = y * w->stride[1] - w->padding[1] + b * w->dilation[1];     \
+                            int64_t first = e * w->dilation[2] - w->padding[2];                    \
+                            bool inside = i >= 0 && i < in[0] && j >= 0 && j < in[1];              \
+                            type *plane =                                                          \
+                                inside ? image + ((c * in[0] + i) * in[1] + j) * in[2] : NULL;     \
+                            BODY                                                                   \
+                        }
+
+#define DEFINE_COLUMNS(name, type)                                                                 \
+    static void name##_from_image(const kdl__window *w, int64_t channels, const type *image,       \
+                                  type *column)                                                    \
+    {                                                                                              \
+        EACH_RUN(                                                                                  \
+            const type, for (int64_t z = 0; z < o[2]; z++) {                                       \
+                int64_t l = first + z * w->stride[2];                                              \
+                column[z] = plane && l >= 0 && l < in[2] ? plane[l] : 0;                           \
+            })                                                                                     \
+    }                                                                                              \
+    static void name##_to_image(const kdl__window *w, int64_t channels, type *image,               \
+                                const type *column)                                                \
+    {                                                                                              \
+        EACH_RUN(                                                                                  \
+            type, for (int64_t z = 0; plane && z < o[2]; z++) {                                    \
+                int64_t l = first + z * w->stride[2];                                              \
+                if (l >= 0 && l < in[2])                                                           \
+                    plane[l] += column[z];                                                         \
+            })                                                                                     \
+    }
+DEFINE_COLUMNS(columns_f32, float)
+DEFINE_COLUMNS(columns_f64, double)
+
+/* The windows of one group of one sample, (channels * kernel, output), or what is added back. */
+static void to_columns(const kdl__window *w, int64_t channels, kdl_tensor *image, int64_t offset,
+                       kdl_tensor *columns)
+{
+    if (kdl__float_index(image))
+        columns_f64_from_image(w, channels, (const double *)image->storage->data + offset,
+                               columns->storage->data);
+    else
+        columns_f32_from_image(w, channels, (const float *)image->storage->data + offset,
+                               columns->storage->data);
+}
+
+static void from_columns(const kdl__window *w, int64_t channels, kdl_tensor *image, int64_t offset,
+                         kdl_tensor *columns)
+{
+    if (kdl__float_index(image))
+        columns_f64_to_image(w, channels, (double *)image->storage->data + offset,
+                             columns->storage->data);
+    else
+        columns_f32_to_image(w, channels, (float *)image->storage->data + offset,
+                             columns->storage->data);
+}
+
+/* ---- what the three have in common -------------------------------------------------------- */
+
+/* The sizes of one product, and its matrices: views of sample `n`, group `g`. */
+typedef struct sizes {
+    int64_t samples, groups, inputs, outputs, window, columns; /* inputs, outputs: of a group */
+} sizes;
+
+static sizes sizes_of(const kdl_tensor *weight, int64_t samples, int64_t groups,
+                      const kdl__window *w)
+{
+    return (sizes){ samples,
+                    groups,
+                    weight->dims[1],
+                    weight->dims[0] / groups,
+                    weight->dims[1] * kdl__volume(w->kernel),
+                    kdl__volume(w->output) };
+}
+
+/* A matrix of rows x columns in a row-major tensor, from element `offset` on. One reference. */
+static kdl_tensor *matrix(kdl_tensor *tensor, int64_t offset, int64_t rows, int64_t columns)
+{
+    int64_t dims[] = { rows, columns };
+    return kdl__tensor_new(tensor->ctx, tensor->storage, tensor->offset + offset, 2, dims, NULL);
+}
+
+static kdl_tensor *new_columns(kdl_tensor *like, const sizes *s)
+{
+    int64_t dims[] = { s->window, s->columns };
+    return kdl__new_values(like->ctx, like->storage->dtype, 2, dims);
+}
+
+/* result += or = a b, releasing all three. */
+static void multiply_into(kdl_tensor *a, kdl_tensor *b, double beta, kdl_tensor *result)
+{
+    if (a && b && result)
+        kdl__compute_matmul(a, b, 1, beta, result);
+    kdl_tensor_release(a);
+    kdl_tensor_release(b);
+    kdl_tensor_release(result);
+}
+
+static kdl_tensor *turned(kdl_tensor *tensor)
+{
+    kdl_tensor *result = tensor ? kdl_transpose(tensor, 0, 1) : NULL;
+    kdl_tensor_release(tensor);
+    return result;
+}
+
+/* ---- the three --------------------------------------------------------------------------- */
+
+static void add_bias(kdl_tensor *output, kdl_tensor *bias, const sizes *s)
+{
+    int64_t wide[] = { s->samples, s->groups * s->outputs, s->columns };
+    int64_t narrow[] = { s->groups * s->outputs, 1 };
+    kdl_tensor *all = kdl__tensor_new(output->ctx, output->storage, 0, 3, wide, NULL);
+    kdl_tensor *each = kdl__tensor_new(bias->ctx, bias->storage, bias->offset, 2, narrow, NULL);
+    if (all && each)
+        kdl__accumulate(all, each, 1);
+    kdl_tensor_release(all);
+    kdl_tensor_release(each);
+}
+
+kdl_tensor *kdl__compute_conv(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
+                              const kdl__window *w, int64_t groups, kdl_shape shape)
+{
+    kdl_tensor *output =
+        kdl__new_values(input->ctx, input->storage->dtype, shape.ndim, shape.sizes);
+    sizes s = sizes_of(weight, shape.sizes[0], groups, w);
+    int64_t volume = kdl__volume(w->input);
+    kdl_tensor *columns = output ? new_columns(input, &s) : NULL;
+    for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(input->ctx); i++) {
+        int64_t g = i % groups;
+        to_columns(w, s.inputs, input, input->offset + i * s.inputs * volume, columns);
+        multiply_into(matrix(weight, g * s.outputs * s.window, s.outputs, s.window),
+                      kdl_tensor_retain(columns), 0,
+                      matrix(output, i * s.outputs * s.columns, s.outputs, s.columns));
+    }
+    if (columns && bias && !kdl__failed(input->ctx))
+        add_bias(output, bias, &s);
+    kdl_tensor_release(columns);
+    return output;
+}
+
+kdl_tensor *kdl__compute_conv_input_grad(kdl_tensor *grad, kdl_tensor *weight, const kdl__window *w,
+                                         int64_t groups, kdl_shape shape)
+{
+    kdl_tensor *result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
+    sizes s = sizes_of(weight, shape.sizes[0], groups, w);
+    int64_t volume = kdl__volume(w->input);
+    kdl_tensor *columns = result ? new_columns(grad, &s) : NULL;
+    if (columns)
+        memset(result->storage->data, 0, kdl_tensor_nbytes(result));
+    for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(grad->ctx); i++) {
+        int64_t g = i % groups;
+        multiply_into(turned(matrix(weight, g * s.outputs * s.window, s.outputs, s.window)),
+                      matrix(grad, i * s.outputs * s.columns, s.outputs, s.columns), 0,
+                      kdl_tensor_retain(columns));
+        from_columns(w, s.inputs, result, i * s.inputs * volume, columns);
+    }
+    kdl_tensor_release(columns);
+    return result;
+}
+
+kdl_tensor *kdl__compute_conv_weight_grad(kdl_tensor *grad, kdl_tensor *input, const kdl__window *w,
+                                          int64_t groups, kdl_shape shape)
+{
+    kdl_tensor *result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
+    if (!result)
+        return NULL;
+    sizes s = sizes_of(result, grad->dims[0], groups, w);
+    int64_t volume = kdl__volume(w->input);
+    kdl_tensor *columns = new_columns(grad, &s);
+    memset(result->storage->data, 0, kdl_tensor_nbytes(result));
+    for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(grad->ctx); i++) {
+        int64_t g = i % groups;
+        to_columns(w, s.inputs, input, input->offset + i * s.inputs * volume, columns);
+        multiply_into(matrix(grad, i * s.outputs * s.columns, s.outputs, s.columns),
+                      turned(kdl_tensor_retain(columns)), 1,
+                      matrix(result, g * s.outputs * s.window, s.outputs, s.window));
+    }
+    kdl_tensor_release(columns);
+    return result;
+}
