@@ -26,7 +26,7 @@ typedef struct cli_list {
 
 typedef struct cli_options {
     const char *input; /* the one argument that is no option */
-    const char *output, *head, *lapack, *expect;
+    const char *output, *head, *cpu, *lapack, *expect;
     cli_list assume, rules; /* as given; files of rules are read where they stand */
     bool has_seed;
     uint64_t seed;

@@ -219,9 +219,10 @@ static const char usage[] =
     "  -f, --force          replace FILE if it is there\n"
     "      --sync           wait until the disk has the file\n"
     "  -t, --threads T      default: every processor; the file is always the same\n"
+    "      --cpu NAME       compute with a lower instruction set, as in ref: the same file\n"
     "      --lapack WHICH   builtin, or mkl[:PATH] for orthogonal weights with PyTorch's own bits\n"
     "      --json           print the summary as JSON\n"
     "  -q, --quiet          print nothing\n";
 
-const cli_command cli_init = { "init", "sdHrRaeLoftSljq", "configuration, text or recipe", usage,
+const cli_command cli_init = { "init", "sdHrRaeLoftScljq", "configuration, text or recipe", usage,
                                init };

@@ -168,6 +168,7 @@ static const char usage[] =
     "the standard deviation (n - 1) and the extremes of each, and the file's metadata.\n"
     "\n"
     "  -t, --threads T      default: every processor\n"
+    "      --cpu NAME       compute with a lower instruction set, as in ref\n"
     "      --json           print it as JSON\n";
 
-const cli_command cli_inspect = { "inspect", "tj", "safetensors file", usage, inspect };
+const cli_command cli_inspect = { "inspect", "tcj", "safetensors file", usage, inspect };

@@ -18,6 +18,7 @@ kdl_context *cli_context(const cli_options *options)
     kdl_context_options context = KDL_CONTEXT_DEFAULTS;
     context.warning = warn;
     context.threads = options->threads;
+    context.cpu = options->cpu;
     context.deferred = true;
     kdl_context *ctx = kdl_context_new(&context);
     if (!ctx)

@@ -9,23 +9,15 @@
 
 /* Each option's letter also names it in a command's list of those that it takes. */
 static const struct option long_options[] = {
-    { "seed", required_argument, NULL, 's' },
-    { "dtype", required_argument, NULL, 'd' },
-    { "head", required_argument, NULL, 'H' },
-    { "output", required_argument, NULL, 'o' },
-    { "threads", required_argument, NULL, 't' },
-    { "lapack", required_argument, NULL, 'l' },
-    { "force", no_argument, NULL, 'f' },
-    { "sync", no_argument, NULL, 'S' },
-    { "json", no_argument, NULL, 'j' },
-    { "quiet", no_argument, NULL, 'q' },
-    { "rule", required_argument, NULL, 'r' },
-    { "rules", required_argument, NULL, 'R' },
-    { "assume", required_argument, NULL, 'a' },
-    { "expect", required_argument, NULL, 'e' },
-    { "list", no_argument, NULL, 'L' },
-    { "help", no_argument, NULL, 'h' },
-    { 0 },
+    { "seed", required_argument, NULL, 's' },    { "dtype", required_argument, NULL, 'd' },
+    { "head", required_argument, NULL, 'H' },    { "output", required_argument, NULL, 'o' },
+    { "threads", required_argument, NULL, 't' }, { "cpu", required_argument, NULL, 'c' },
+    { "lapack", required_argument, NULL, 'l' },  { "force", no_argument, NULL, 'f' },
+    { "sync", no_argument, NULL, 'S' },          { "json", no_argument, NULL, 'j' },
+    { "quiet", no_argument, NULL, 'q' },         { "rule", required_argument, NULL, 'r' },
+    { "rules", required_argument, NULL, 'R' },   { "assume", required_argument, NULL, 'a' },
+    { "expect", required_argument, NULL, 'e' },  { "list", no_argument, NULL, 'L' },
+    { "help", no_argument, NULL, 'h' },          { 0 },
 };
 /* Short forms; the leading colon tells a missing value from an unknown option. */
 static const char short_options[] = ":o:s:t:fqh";
@@ -68,6 +60,22 @@ static bool parse_threads(const char *text, cli_options *options)
     }
     options->threads = (int)threads;
     return true;
+}
+
+/* Only what this machine can run; which that is, the message says. */
+static bool parse_cpu(const char *text, cli_options *options)
+{
+    char known[128] = "auto";
+    bool found = strcmp(text, "auto") == 0;
+    for (size_t i = 0; kdl_cpu_at(i); i++) {
+        found = found || strcmp(text, kdl_cpu_at(i)) == 0;
+        strncat(strncat(known, ", ", sizeof known - strlen(known) - 1), kdl_cpu_at(i),
+                sizeof known - strlen(known) - 1);
+    }
+    if (!found)
+        cli_complain("--cpu takes one of %s on this machine, not '%s'", known, text);
+    options->cpu = text;
+    return found;
 }
 
 static bool parse_dtype(const char *text, cli_options *options)
@@ -140,6 +148,8 @@ static bool set_option(cli_options *options, int letter, char *value)
         return parse_dtype(value, options);
     case 't':
         return parse_threads(value, options);
+    case 'c':
+        return parse_cpu(value, options);
     case 'H':
         options->head = value;
         return true;

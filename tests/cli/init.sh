@@ -47,6 +47,13 @@ for threads in 1 2 3 7; do
     cmp "with$threads" before
 done
 
+# Nor does the instruction set change anything.
+for cpu in ref auto; do
+    run init config.json --seed 42 --cpu "$cpu" -o "by-$cpu"
+    expect_success
+    cmp "by-$cpu" before
+done
+
 # Other types are drawn, not converted; other heads have other tensors.
 run init config.json --seed 42 --dtype bf16 -o bf16
 expect_success

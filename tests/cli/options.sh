@@ -35,6 +35,12 @@ for threads in 0 -1 x '' 1025 99999999999999999999; do
     run init config.json --seed 1 --threads "$threads"
     expect_refusal 2 "--threads takes a number from 1 to 1024, not '$threads'"
 done
+for cpu in x '' AVX2; do
+    run init config.json --seed 1 --cpu "$cpu"
+    expect_status 2
+    [[ $err == "kindling: --cpu takes one of auto, ref"*" on this machine, not '$cpu'" ]] ||
+        fail "it says:" "$err"
+done
 for dtype in f31 i64 '' bool; do
     run init config.json --seed 1 --dtype "$dtype"
     expect_refusal 2 "--dtype takes f32, bf16, f16 or f64, not '$dtype'"
