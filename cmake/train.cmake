@@ -5,9 +5,11 @@
 # oneDNN multiplies matrices of f32, OpenBLAS those of f64. oneDNN's threads are libgomp's, which is
 # linked to tell it their number; <omp.h> is not needed for that.
 
-find_package(dnnl CONFIG QUIET)
+# Debian's CMake package of oneDNN asks for OpenCL's headers, which nothing here needs.
+find_path(KINDLING_DNNL_INCLUDE dnnl.h)
+find_library(KINDLING_DNNL_LIBRARY dnnl)
 pkg_check_modules(OPENBLAS QUIET IMPORTED_TARGET openblas)
-if(NOT TARGET DNNL::dnnl OR NOT OPENBLAS_FOUND)
+if(NOT KINDLING_DNNL_INCLUDE OR NOT KINDLING_DNNL_LIBRARY OR NOT OPENBLAS_FOUND)
     message(FATAL_ERROR "oneDNN or OpenBLAS is missing: install libdnnl-dev and libopenblas-dev, "
         "or configure with -DKINDLING_TRAIN=OFF")
 endif()
@@ -19,7 +21,8 @@ file(GLOB kindling_train_sources CONFIGURE_DEPENDS ${kindling_train_patterns})
 add_library(kindling_train_objects OBJECT ${kindling_train_sources})
 kindling_private_flags(kindling_train_objects)
 set_target_properties(kindling_train_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
-target_link_libraries(kindling_train_objects PRIVATE DNNL::dnnl PkgConfig::OPENBLAS)
+target_include_directories(kindling_train_objects PRIVATE ${KINDLING_DNNL_INCLUDE})
+target_link_libraries(kindling_train_objects PRIVATE PkgConfig::OPENBLAS)
 
 add_library(kindling_train SHARED $<TARGET_OBJECTS:kindling_train_objects>)
 set_target_properties(kindling_train PROPERTIES VERSION ${PROJECT_VERSION}
@@ -31,7 +34,8 @@ target_link_libraries(kindling_train_static PUBLIC kindling_static)
 foreach(library IN ITEMS kindling_train kindling_train_static)
     add_library(kindling::${library} ALIAS ${library})
     set_target_properties(${library} PROPERTIES LINKER_LANGUAGE C)
-    target_link_libraries(${library} PRIVATE DNNL::dnnl PkgConfig::OPENBLAS gomp m)
+    target_link_libraries(${library} PRIVATE
+        ${KINDLING_DNNL_LIBRARY} PkgConfig::OPENBLAS gomp m)
     kindling_sanitize(${library})
 endforeach()
 if(NOT KINDLING_SANITIZE)
