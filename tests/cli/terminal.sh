@@ -5,8 +5,8 @@
 
 recipe '{"name": "w", "shape": [20000000], "ops": [{"op": "constant", "value": 1}]}' >recipe.json
 
-if ! command -v script >/dev/null; then
-    echo "this needs script(1)"
+if ! script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+    echo "this needs script(1) and a pseudo-terminal"
     exit 77
 fi
 
