@@ -46,6 +46,8 @@ kdl_module *vgg16_bn(kdl_context *ctx, int64_t scale, int64_t hidden, int64_t cl
     kdl_add_module(net, "classifier",
                    kdl_nn_sequential(ctx, kdl_nn_linear(ctx, channels * 49, hidden),
                                      kdl_nn_relu(ctx, .inplace = true), kdl_nn_dropout(ctx),
+                                     kdl_nn_linear(ctx, hidden, hidden),
+                                     kdl_nn_relu(ctx, .inplace = true), kdl_nn_dropout(ctx),
                                      kdl_nn_linear(ctx, hidden, classes)));
     initialize(net);
     return net;

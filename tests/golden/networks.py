@@ -53,8 +53,9 @@ class VGG(nn.Module):
                        nn.BatchNorm2d(size // scale), nn.ReLU(inplace=True)]
             channels = size // scale
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Sequential(nn.Linear(channels * 49, hidden), nn.ReLU(True),
-                                        nn.Dropout(), nn.Linear(hidden, classes))
+        self.classifier = nn.Sequential(
+            nn.Linear(channels * 49, hidden), nn.ReLU(True), nn.Dropout(),
+            nn.Linear(hidden, hidden), nn.ReLU(True), nn.Dropout(), nn.Linear(hidden, classes))
         for m in self.modules():
             if isinstance(m, nn.Conv2d):
                 nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
