@@ -95,7 +95,13 @@ struct kdl_module_class {
      * returns how many; 0 when it fails. NotImplementedError: there is none.
      */
     int (*right_inverse)(kdl_module *module, kdl_tensor *value, kdl_tensor **originals);
-    void (*reserved[4])(void); /**< NULL */
+    /**
+     * forward(*inputs) of a class that takes or gives several (kdl_call_with()): puts a reference to
+     * each output that is wanted into `outputs`, which are NULL.
+     */
+    kdl_status (*call)(kdl_module *module, kdl_tensor *const *inputs, int input_count,
+                       kdl_tensor **outputs, int output_count);
+    void (*reserved[3])(void); /**< NULL */
 };
 
 /** nn.Module, the parent of all. */
@@ -331,6 +337,25 @@ KDL_API kdl_status kdl_reset_parameters(kdl_module *module);
  * training library.
  */
 KDL_API kdl_tensor *kdl_forward(kdl_module *module, kdl_tensor *input);
+
+/**
+ * module(*inputs), for those that take or give several: inputs in the order of forward()'s
+ * arguments, NULL for one that is left out; `outputs` gets one reference to each of the first
+ * `output_count` that the module gives, NULL on failure and for one that it has not. The hooks see
+ * the first of each. NotImplementedError as above, TypeError for more inputs or outputs than there
+ * are, or too few inputs. Which inputs and outputs a class of torch.nn has is said where its header
+ * says what it computes.
+ */
+KDL_API kdl_status kdl_call_with(kdl_module *module, kdl_tensor *const *inputs, int input_count,
+                                 kdl_tensor **outputs, int output_count);
+/** The first output (one reference) of module(input, ...): kdl_call(criterion, output, target). */
+#define kdl_call(module, ...) KDL__CALL(KDL__PASTE(kdl_call_, __COUNTER__), module, __VA_ARGS__)
+#define KDL__CALL(name, module, ...)                                                               \
+    __extension__({                                                                                \
+        kdl_tensor *name[] = { NULL, __VA_ARGS__ };                                                \
+        kdl_call_with(module, name + 1, (int)(sizeof name / sizeof *name) - 1, name, 1);           \
+        name[0];                                                                                   \
+    })
 
 /** What Python's print(module) writes, without the newline; the caller frees it (kdl_free). */
 KDL_API char *kdl_module_to_string(kdl_module *module);

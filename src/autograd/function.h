@@ -18,6 +18,8 @@
 #ifndef KDL_SRC_AUTOGRAD_FUNCTION_H
 #define KDL_SRC_AUTOGRAD_FUNCTION_H
 
+#include <assert.h>
+
 #include "compute/compute.h"
 #include "kindling/autograd.h"
 #include "tensor/tape.h"
@@ -147,6 +149,34 @@ bool kdl__usable(const char *place, int count, kdl_tensor *const *tensors);
 kdl_tensor *kdl__operand(kdl_tensor *tensor, const char *place);
 /* The tensor in another dtype, or itself. Consumes it; NULL stays NULL. */
 kdl_tensor *kdl__cast(kdl_tensor *tensor, kdl_dtype dtype);
+
+/*
+ * The temporary tensors of a function that is composed of others. Functions give NULL for a NULL
+ * operand (an error stands then), so calls follow each other without a look at every result:
+ *
+ *     kdl__scope scope = { 0 };
+ *     kdl_tensor *e = kdl__hold(&scope, kdl_exp(x));
+ *     return kdl__close(&scope, kdl_mul_tensor(e, x));
+ */
+#define KDL__SCOPE_MAX 32
+typedef struct kdl__scope {
+    int count;
+    kdl_tensor *tensors[KDL__SCOPE_MAX];
+} kdl__scope;
+
+/* Takes over a reference until the scope is closed; gives its argument. */
+static inline kdl_tensor *kdl__hold(kdl__scope *scope, kdl_tensor *tensor)
+{
+    assert(scope->count < KDL__SCOPE_MAX);
+    return scope->tensors[scope->count++] = tensor;
+}
+/* Releases what the scope holds; gives `result`, which it does not hold. */
+static inline kdl_tensor *kdl__close(kdl__scope *scope, kdl_tensor *result)
+{
+    while (scope->count > 0)
+        kdl_tensor_release(scope->tensors[--scope->count]);
+    return result;
+}
 
 /* Functions of one element, recorded. */
 kdl_tensor *kdl__apply_unary(kdl_tensor *x, int function, kdl__numbers numbers, const char *place);

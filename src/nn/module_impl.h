@@ -63,12 +63,22 @@ struct kdl_module {
     alignas(max_align_t) unsigned char fields[];
 };
 
-/* forward() of a class; gives one reference. */
+/* forward() of a class, of one tensor or of several, as in kdl_module_class. */
 typedef kdl_tensor *kdl__forward(kdl_module *module, kdl_tensor *input);
+typedef kdl_status kdl__call(kdl_module *module, kdl_tensor *const *inputs, int input_count,
+                             kdl_tensor **outputs, int output_count);
+/* One of the two, and how many tensors the second takes and gives; the first takes and gives one. */
+typedef struct kdl__forward_entry {
+    const kdl_module_class *class;
+    kdl__forward *forward;
+    kdl__call *call; /* what was not given is NULL in `inputs`, up to KDL__MAX_CALL */
+    int least, most, outputs;
+} kdl__forward_entry;
 /* What the training library puts into a context: which forward torch.nn's classes have, or NULL. */
 typedef struct kdl__forwards {
-    kdl__forward *(*find)(const kdl_module_class *class);
+    const kdl__forward_entry *(*find)(const kdl_module_class *class);
 } kdl__forwards;
+#define KDL__MAX_CALL 8
 
 /* The hooks of a kind in turn; kdl__hooks_begin() before, kdl__hooks_end() after. */
 kdl__hook *kdl__hooks_begin(kdl_module *module, kdl__hook_kind kind);

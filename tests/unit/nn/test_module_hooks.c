@@ -165,6 +165,50 @@ static void test_hooks_that_change_hooks(void **state)
     kdl_module_release(module);
 }
 
+/* forward(a, b=None): gives b and a. */
+static kdl_status exchange(kdl_module *module, kdl_tensor *const *inputs, int input_count,
+                           kdl_tensor **outputs, int output_count)
+{
+    (void)module;
+    for (int i = 0; i < output_count && i < input_count; i++)
+        outputs[i] = kdl_tensor_retain(inputs[input_count - 1 - i]);
+    return KDL_OK;
+}
+
+static const kdl_module_class exchange_class = { .name = "Exchange", .call = exchange };
+
+static void test_calls_of_several(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *module = kdl_module_new(ctx, &exchange_class);
+    kdl_tensor *in[] = { kdl_zeros(ctx, KDL_SHAPE(1)), kdl_ones(ctx, KDL_SHAPE(1)) }, *out[3];
+    seen[0] = '\0';
+    kdl_register_forward_hook(module, note_output, (char[]){ "hook" }, false);
+    assert_int_equal(kdl_call_with(module, in, 2, out, 3), KDL_OK);
+    assert_ptr_equal(out[0], in[1]);
+    assert_ptr_equal(out[1], in[0]);
+    assert_null(out[2]);
+    kdl_tensor *last = kdl_call(module, in[0], in[1]), *first = kdl_call(module, last, in[0]);
+    assert_ptr_equal(last, in[1]);
+    assert_ptr_equal(first, in[0]);
+    kdl_tensor *all[] = { out[0], out[1], first, last, in[0], in[1] };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    kdl_module *one = kdl_module_new(ctx, &twice_class);
+    in[0] = kdl_ones(ctx, KDL_SHAPE(1));
+    assert_null(kdl_call(one, in[0], in[0]));
+    assert_error(
+        ctx, KDL_ERROR_TYPE,
+        "Twice.forward() takes from 1 to 1 tensors and gives up to 1, but 2 were given (or "
+        "one of them is NULL) and 1 wanted");
+    assert_null(kdl_forward(one, NULL));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_TYPE);
+    kdl_error_clear(ctx);
+    kdl_tensor_release(in[0]);
+    kdl_module_release(one);
+    kdl_module_release(module);
+}
+
 static void test_no_forward(void **state)
 {
     kdl_context *ctx = *state;
@@ -278,6 +322,7 @@ int main(void)
         UNIT_TEST(test_forward_order),
         UNIT_TEST(test_forward_values),
         UNIT_TEST(test_hooks_that_change_hooks),
+        UNIT_TEST(test_calls_of_several),
         UNIT_TEST(test_no_forward),
         UNIT_TEST(test_training),
         UNIT_TEST(test_gradients),

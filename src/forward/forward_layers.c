@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The forwards of layers: containers, linear, convolution, pooling, norms, activations. */
+#include <math.h>
+#include <string.h>
+
+#include "autograd/function.h"
+#include "forward/forwards.h"
+#include "kindling/functional.h"
+#include "kindling/nn.h"
+
+/* ---- containers and layers --------------------------------------------------------------- */
+
+static kdl_tensor *sequential(kdl_module *module, kdl_tensor *input)
+{
+    kdl_tensor *value = kdl_tensor_retain(input);
+    /* By index: an iteration would give a module that is there twice once. */
+    for (int64_t i = 0; value && i < kdl_child_count(module); i++) {
+        kdl_tensor *next = kdl_forward(kdl_child(module, i), value);
+        kdl_tensor_release(value);
+        value = next;
+    }
+    return value;
+}
+
+static kdl_tensor *identity(kdl_module *module, kdl_tensor *input)
+{
+    (void)module;
+    return kdl_tensor_retain(input);
+}
+
+static kdl_tensor *linear(kdl_module *module, kdl_tensor *input)
+{
+    return kdl_f_linear(input, kdl_parameter(module, "weight"), kdl_parameter(module, "bias"));
+}
+
+static kdl_tensor *embedding(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_embedding_options *options = kdl_module_fields(module);
+    return kdl_f_embedding(input, kdl_parameter(module, "weight"), options->padding_idx);
+}
+
+static kdl_tensor *flatten(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_flatten_options *options = kdl_module_fields(module);
+    return kdl_flatten(input, (int)options->start_dim, (int)options->end_dim);
+}
+
+/* ---- convolutions, pooling, norms --------------------------------------------------------- */
+
+static kdl_tensor *conv(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_conv_options *own = kdl_module_fields(module);
+    kdl_f_conv_options options = KDL_F_CONV_DEFAULTS;
+    if (strcmp(own->padding_mode, "zeros") != 0) {
+        kdl__fail_at(module->ctx, "kdl_forward", KDL_ERROR_NOT_IMPLEMENTED,
+                     "%s does not compute with padding_mode='%s' yet", module->class->name,
+                     own->padding_mode);
+        return NULL;
+    }
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.dilations = own->dilations;
+    options.groups = own->groups;
+    return kdl_f_conv_with(own->kernel_size.ndim, input, kdl_parameter(module, "weight"),
+                           kdl_parameter(module, "bias"), &options);
+}
+
+/* How many spatial dimensions a class has: the digit at the end of its name, "2d". */
+static int spatial(const kdl_module *module)
+{
+    const kdl_module_class *class = module->class;
+    while (!class->arguments) /* one of the user's, derived from it */
+        class = class->parent;
+    return class->name[strlen(class->name) - 2] - '0';
+}
+
+static kdl_tensor *max_pool(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_max_pool_options *own = kdl_module_fields(module);
+    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.dilations = own->dilations;
+    options.ceil_mode = own->ceil_mode;
+    return kdl_f_max_pool_with(spatial(module), input, own->kernel_size, &options);
+}
+
+static kdl_tensor *avg_pool(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_avg_pool_options *own = kdl_module_fields(module);
+    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.ceil_mode = own->ceil_mode;
+    options.count_include_pad = own->count_include_pad;
+    options.divisor_override = own->divisor_override;
+    return kdl_f_avg_pool_with(spatial(module), input, own->kernel_size, &options);
+}
+
+static kdl_tensor *adaptive_avg_pool(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_adaptive_pool_options *own = kdl_module_fields(module);
+    return kdl_f_adaptive_avg_pool(spatial(module), input, own->output_size);
+}
+
+static kdl_tensor *layer_norm(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_layer_norm_options *own = kdl_module_fields(module);
+    return kdl_f_layer_norm(input, own->normalized_shape, kdl_parameter(module, "weight"),
+                            kdl_parameter(module, "bias"), own->eps);
+}
+
+static kdl_tensor *rms_norm(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_rms_norm_options *own = kdl_module_fields(module);
+    return kdl_f_rms_norm(input, own->normalized_shape, kdl_parameter(module, "weight"), own->eps);
+}
+
+static kdl_tensor *group_norm(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_group_norm_options *own = kdl_module_fields(module);
+    return kdl_f_group_norm(input, own->num_groups, kdl_parameter(module, "weight"),
+                            kdl_parameter(module, "bias"), own->eps);
+}
+
+/* One more batch seen; momentum=None averages over all of them alike. */
+static double batch_momentum(kdl_module *module, double momentum)
+{
+    kdl_tensor *seen = kdl_buffer(module, "num_batches_tracked");
+    if (!seen || !kdl_module_training(module))
+        return isnan(momentum) ? 0 : momentum;
+    bool was = kdl_set_grad_enabled(module->ctx, false);
+    kdl_add_(seen, 1);
+    kdl_set_grad_enabled(module->ctx, was);
+    return isnan(momentum) ? 1 / kdl_tensor_item(seen) : momentum;
+}
+
+static kdl_tensor *batch_norm(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_batch_norm_options *own = kdl_module_fields(module);
+    double momentum = batch_momentum(module, own->momentum);
+    kdl_tensor *mean = kdl_buffer(module, "running_mean"), *var = kdl_buffer(module, "running_var");
+    bool by_batch = kdl_module_training(module) || !mean || !var;
+    return kdl_f_batch_norm(input, mean, var, kdl_parameter(module, "weight"),
+                            kdl_parameter(module, "bias"), by_batch, momentum, own->eps);
+}
+
+static kdl_tensor *dropout(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_dropout_options *options = kdl_module_fields(module);
+    return kdl_f_dropout(input, options->p, kdl_module_training(module));
+}
+
+/* ---- activations ------------------------------------------------------------------------- */
+
+#define DEFINE_PLAIN(name, function)                                                               \
+    static kdl_tensor *name(kdl_module *module, kdl_tensor *input)                                 \
+    {                                                                                              \
+        (void)module;                                                                              \
+        return function(input);                                                                    \
+    }
+#define DEFINE_WITH(name, type, function, ...)                                                     \
+    static kdl_tensor *name(kdl_module *module, kdl_tensor *input)                                 \
+    {                                                                                              \
+        const type *options = kdl_module_fields(module);                                           \
+        return function(input, __VA_ARGS__);                                                       \
+    }
+
+DEFINE_PLAIN(relu, kdl_f_relu)
+DEFINE_PLAIN(relu6, kdl_f_relu6)
+DEFINE_PLAIN(sigmoid, kdl_sigmoid)
+DEFINE_PLAIN(hyperbolic, kdl_tanh)
+DEFINE_PLAIN(log_sigmoid, kdl_f_logsigmoid)
+DEFINE_PLAIN(silu, kdl_f_silu)
+DEFINE_PLAIN(mish, kdl_f_mish)
+DEFINE_PLAIN(softsign, kdl_f_softsign)
+DEFINE_PLAIN(tanhshrink, kdl_f_tanhshrink)
+DEFINE_PLAIN(hardsigmoid, kdl_f_hardsigmoid)
+DEFINE_PLAIN(hardswish, kdl_f_hardswish)
+DEFINE_PLAIN(selu, kdl_f_selu)
+DEFINE_WITH(gelu, kdl_gelu_options, kdl_f_gelu, options->approximate)
+DEFINE_WITH(elu, kdl_elu_options, kdl_f_elu, options->alpha)
+DEFINE_WITH(celu, kdl_elu_options, kdl_f_celu, options->alpha)
+DEFINE_WITH(leaky_relu, kdl_leaky_relu_options, kdl_f_leaky_relu, options->negative_slope)
+DEFINE_WITH(hardtanh, kdl_hardtanh_options, kdl_f_hardtanh, options->min_val, options->max_val)
+DEFINE_WITH(softplus, kdl_softplus_options, kdl_f_softplus, options->beta, options->threshold)
+DEFINE_WITH(softshrink, kdl_shrink_options, kdl_f_softshrink, options->lambd)
+DEFINE_WITH(hardshrink, kdl_shrink_options, kdl_f_hardshrink, options->lambd)
+DEFINE_WITH(threshold, kdl_threshold_options, kdl_f_threshold, options->threshold, options->value)
+
+static kdl_tensor *softmax(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_dim_options *options = kdl_module_fields(module);
+    return kdl_f_softmax(input, (int)options->dim);
+}
+
+static kdl_tensor *log_softmax(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_dim_options *options = kdl_module_fields(module);
+    return kdl_f_log_softmax(input, (int)options->dim);
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+const kdl__forward_entry kdl__layer_forwards[] = {
+    KDL__ONE(KDL_CLASS_SEQUENTIAL, sequential),
+    KDL__ONE(KDL_CLASS_LINEAR, linear),
+    KDL__ONE(KDL_CLASS_RELU, relu),
+    KDL__ONE(KDL_CLASS_TANH, hyperbolic),
+    KDL__ONE(KDL_CLASS_SIGMOID, sigmoid),
+    KDL__ONE(KDL_CLASS_GELU, gelu),
+    KDL__ONE(KDL_CLASS_SILU, silu),
+    KDL__ONE(KDL_CLASS_EMBEDDING, embedding),
+    KDL__ONE(KDL_CLASS_DROPOUT, dropout),
+    KDL__ONE(KDL_CLASS_FLATTEN, flatten),
+    KDL__ONE(KDL_CLASS_IDENTITY, identity),
+    KDL__ONE(KDL_CLASS_RELU6, relu6),
+    KDL__ONE(KDL_CLASS_LOG_SIGMOID, log_sigmoid),
+    KDL__ONE(KDL_CLASS_MISH, mish),
+    KDL__ONE(KDL_CLASS_SOFTSIGN, softsign),
+    KDL__ONE(KDL_CLASS_TANHSHRINK, tanhshrink),
+    KDL__ONE(KDL_CLASS_HARDSIGMOID, hardsigmoid),
+    KDL__ONE(KDL_CLASS_HARDSWISH, hardswish),
+    KDL__ONE(KDL_CLASS_SELU, selu),
+    KDL__ONE(KDL_CLASS_ELU, elu),
+    KDL__ONE(KDL_CLASS_CELU, celu),
+    KDL__ONE(KDL_CLASS_LEAKY_RELU, leaky_relu),
+    KDL__ONE(KDL_CLASS_HARDTANH, hardtanh),
+    KDL__ONE(KDL_CLASS_SOFTPLUS, softplus),
+    KDL__ONE(KDL_CLASS_SOFTSHRINK, softshrink),
+    KDL__ONE(KDL_CLASS_HARDSHRINK, hardshrink),
+    KDL__ONE(KDL_CLASS_THRESHOLD, threshold),
+    KDL__ONE(KDL_CLASS_SOFTMAX, softmax),
+    KDL__ONE(KDL_CLASS_LOG_SOFTMAX, log_softmax),
+    KDL__ONE(KDL_CLASS_CONV1D, conv),
+    KDL__ONE(KDL_CLASS_CONV2D, conv),
+    KDL__ONE(KDL_CLASS_CONV3D, conv),
+    KDL__ONE(KDL_CLASS_MAX_POOL1D, max_pool),
+    KDL__ONE(KDL_CLASS_MAX_POOL2D, max_pool),
+    KDL__ONE(KDL_CLASS_MAX_POOL3D, max_pool),
+    KDL__ONE(KDL_CLASS_AVG_POOL1D, avg_pool),
+    KDL__ONE(KDL_CLASS_AVG_POOL2D, avg_pool),
+    KDL__ONE(KDL_CLASS_AVG_POOL3D, avg_pool),
+    KDL__ONE(KDL_CLASS_ADAPTIVE_AVG_POOL1D, adaptive_avg_pool),
+    KDL__ONE(KDL_CLASS_ADAPTIVE_AVG_POOL2D, adaptive_avg_pool),
+    KDL__ONE(KDL_CLASS_ADAPTIVE_AVG_POOL3D, adaptive_avg_pool),
+    KDL__ONE(KDL_CLASS_LAYER_NORM, layer_norm),
+    KDL__ONE(KDL_CLASS_RMS_NORM, rms_norm),
+    KDL__ONE(KDL_CLASS_GROUP_NORM, group_norm),
+    KDL__ONE(KDL_CLASS_BATCH_NORM1D, batch_norm),
+    KDL__ONE(KDL_CLASS_BATCH_NORM2D, batch_norm),
+    KDL__ONE(KDL_CLASS_BATCH_NORM3D, batch_norm),
+    KDL__END_OF_FORWARDS,
+};

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* forward: what torch.nn's modules compute, by their class: a table for each family of them. */
+#ifndef KDL_SRC_FORWARD_FORWARDS_H
+#define KDL_SRC_FORWARD_FORWARDS_H
+
+#include "nn/module_impl.h"
+
+/* Entries: one tensor in, one out; or from `least` to `most` in, up to `outputs` out. */
+#define KDL__ONE(class, function)                                                                  \
+    {                                                                                              \
+        class, function, NULL, 1, 1, 1                                                             \
+    }
+#define KDL__SEVERAL(class, function, least, most, outputs)                                        \
+    {                                                                                              \
+        class, NULL, function, least, most, outputs                                                \
+    }
+#define KDL__END_OF_FORWARDS                                                                       \
+    {                                                                                              \
+        NULL, NULL, NULL, 0, 0, 0                                                                  \
+    }
+
+extern const kdl__forward_entry kdl__layer_forwards[];
+
+#endif
