@@ -69,22 +69,23 @@ KDL_API kdl_optimizer *kdl_optim_sgd_with(kdl_iterator params, const kdl_sgd_opt
 
 /** Options of kdl_optim_adam() and kdl_optim_adamw(); start from their defaults. */
 typedef struct kdl_adam_options {
-    size_t nbytes;       /**< sizeof(kdl_adam_options), for the ABI */
-    double lr;           /**< learning rate; PyTorch's default is 1e-3 */
-    double beta1, beta2; /**< default 0.9, 0.999 */
-    double eps;          /**< default 1e-8 */
-    double weight_decay; /**< default 0; AdamW: 0.01 */
-    bool amsgrad;        /**< default false */
-    bool maximize;       /**< default false */
+    size_t nbytes;               /**< sizeof(kdl_adam_options), for the ABI */
+    double lr;                   /**< learning rate; PyTorch's default is 1e-3 */
+    double beta1, beta2;         /**< default 0.9, 0.999 */
+    double eps;                  /**< default 1e-8 */
+    double weight_decay;         /**< default 0; AdamW: 0.01 */
+    bool amsgrad;                /**< default false */
+    bool maximize;               /**< default false */
+    bool decoupled_weight_decay; /**< of the parameter, not the gradient; default: only AdamW */
 } kdl_adam_options;
 
 #define KDL_ADAM_DEFAULTS                                                                          \
     {                                                                                              \
-        sizeof(kdl_adam_options), 1e-3, 0.9, 0.999, 1e-8, 0, false, false                          \
+        sizeof(kdl_adam_options), 1e-3, 0.9, 0.999, 1e-8, 0, false, false, false                   \
     }
 #define KDL_ADAMW_DEFAULTS                                                                         \
     {                                                                                              \
-        sizeof(kdl_adam_options), 1e-3, 0.9, 0.999, 1e-8, 1e-2, false, false                       \
+        sizeof(kdl_adam_options), 1e-3, 0.9, 0.999, 1e-8, 1e-2, false, false, true                 \
     }
 
 /** torch.optim.Adam, torch.optim.AdamW (Loshchilov and Hutter: decoupled weight decay). */
@@ -97,9 +98,184 @@ typedef struct kdl_adam_options {
 KDL_API kdl_optimizer *kdl_optim_adam_with(kdl_iterator params, const kdl_adam_options *options);
 KDL_API kdl_optimizer *kdl_optim_adamw_with(kdl_iterator params, const kdl_adam_options *options);
 
+/** Options of kdl_optim_rmsprop(); start from KDL_RMSPROP_DEFAULTS. */
+typedef struct kdl_rmsprop_options {
+    size_t nbytes;       /**< sizeof(kdl_rmsprop_options), for the ABI */
+    double lr;           /**< learning rate; PyTorch's default is 1e-2 */
+    double alpha;        /**< how slowly the average forgets; default 0.99 */
+    double eps;          /**< default 1e-8 */
+    double weight_decay; /**< default 0 */
+    double momentum;     /**< default 0 */
+    bool centered;       /**< divide by the variance; default false */
+    bool maximize;       /**< default false */
+} kdl_rmsprop_options;
+
+#define KDL_RMSPROP_DEFAULTS                                                                       \
+    {                                                                                              \
+        sizeof(kdl_rmsprop_options), 1e-2, 0.99, 1e-8, 0, 0, false, false                          \
+    }
+
+/** torch.optim.RMSprop (Hinton's lecture; centered: Graves, 2013). */
+#define kdl_optim_rmsprop(params, lr_, ...)                                                        \
+    KDL__WITH(kdl_rmsprop_options, KDL_RMSPROP_DEFAULTS, (.lr = lr_, __VA_ARGS__),                 \
+              kdl_optim_rmsprop_with, params)
+KDL_API kdl_optimizer *kdl_optim_rmsprop_with(kdl_iterator params, const kdl_rmsprop_options *);
+
+/** Options of kdl_optim_adagrad(); start from KDL_ADAGRAD_DEFAULTS. */
+typedef struct kdl_adagrad_options {
+    size_t nbytes;                    /**< sizeof(kdl_adagrad_options), for the ABI */
+    double lr;                        /**< learning rate; PyTorch's default is 1e-2 */
+    double lr_decay;                  /**< default 0 */
+    double weight_decay;              /**< default 0 */
+    double initial_accumulator_value; /**< default 0 */
+    double eps;                       /**< default 1e-10 */
+    bool maximize;                    /**< default false */
+} kdl_adagrad_options;
+
+#define KDL_ADAGRAD_DEFAULTS                                                                       \
+    {                                                                                              \
+        sizeof(kdl_adagrad_options), 1e-2, 0, 0, 0, 1e-10, false                                   \
+    }
+
+/** torch.optim.Adagrad (Duchi, Hazan and Singer, 2011). */
+#define kdl_optim_adagrad(params, lr_, ...)                                                        \
+    KDL__WITH(kdl_adagrad_options, KDL_ADAGRAD_DEFAULTS, (.lr = lr_, __VA_ARGS__),                 \
+              kdl_optim_adagrad_with, params)
+KDL_API kdl_optimizer *kdl_optim_adagrad_with(kdl_iterator params, const kdl_adagrad_options *);
+
+/** Options of kdl_optim_adadelta(); start from KDL_ADADELTA_DEFAULTS. */
+typedef struct kdl_adadelta_options {
+    size_t nbytes;       /**< sizeof(kdl_adadelta_options), for the ABI */
+    double lr;           /**< learning rate; PyTorch's default is 1.0 */
+    double rho;          /**< default 0.9 */
+    double eps;          /**< default 1e-6 */
+    double weight_decay; /**< default 0 */
+    bool maximize;       /**< default false */
+} kdl_adadelta_options;
+
+#define KDL_ADADELTA_DEFAULTS                                                                      \
+    {                                                                                              \
+        sizeof(kdl_adadelta_options), 1.0, 0.9, 1e-6, 0, false                                     \
+    }
+
+/** torch.optim.Adadelta (Zeiler, 2012). */
+#define kdl_optim_adadelta(params, lr_, ...)                                                       \
+    KDL__WITH(kdl_adadelta_options, KDL_ADADELTA_DEFAULTS, (.lr = lr_, __VA_ARGS__),               \
+              kdl_optim_adadelta_with, params)
+KDL_API kdl_optimizer *kdl_optim_adadelta_with(kdl_iterator params, const kdl_adadelta_options *);
+
+/** Options of kdl_optim_adamax(); start from KDL_ADAMAX_DEFAULTS. */
+typedef struct kdl_adamax_options {
+    size_t nbytes;       /**< sizeof(kdl_adamax_options), for the ABI */
+    double lr;           /**< learning rate; PyTorch's default is 2e-3 */
+    double beta1, beta2; /**< default 0.9, 0.999 */
+    double eps;          /**< default 1e-8 */
+    double weight_decay; /**< default 0 */
+    bool maximize;       /**< default false */
+} kdl_adamax_options;
+
+#define KDL_ADAMAX_DEFAULTS                                                                        \
+    {                                                                                              \
+        sizeof(kdl_adamax_options), 2e-3, 0.9, 0.999, 1e-8, 0, false                               \
+    }
+
+/** torch.optim.Adamax (Kingma and Ba, 2015). */
+#define kdl_optim_adamax(params, lr_, ...)                                                         \
+    KDL__WITH(kdl_adamax_options, KDL_ADAMAX_DEFAULTS, (.lr = lr_, __VA_ARGS__),                   \
+              kdl_optim_adamax_with, params)
+KDL_API kdl_optimizer *kdl_optim_adamax_with(kdl_iterator params, const kdl_adamax_options *);
+
+/** Options of kdl_optim_nadam(); start from KDL_NADAM_DEFAULTS. */
+typedef struct kdl_nadam_options {
+    size_t nbytes;               /**< sizeof(kdl_nadam_options), for the ABI */
+    double lr;                   /**< learning rate; PyTorch's default is 2e-3 */
+    double beta1, beta2;         /**< default 0.9, 0.999 */
+    double eps;                  /**< default 1e-8 */
+    double weight_decay;         /**< default 0 */
+    double momentum_decay;       /**< default 4e-3 */
+    bool decoupled_weight_decay; /**< of the parameter, not the gradient; default false */
+    bool maximize;               /**< default false */
+} kdl_nadam_options;
+
+#define KDL_NADAM_DEFAULTS                                                                         \
+    {                                                                                              \
+        sizeof(kdl_nadam_options), 2e-3, 0.9, 0.999, 1e-8, 0, 4e-3, false, false                   \
+    }
+
+/** torch.optim.NAdam (Dozat, 2016). */
+#define kdl_optim_nadam(params, lr_, ...)                                                          \
+    KDL__WITH(kdl_nadam_options, KDL_NADAM_DEFAULTS, (.lr = lr_, __VA_ARGS__),                     \
+              kdl_optim_nadam_with, params)
+KDL_API kdl_optimizer *kdl_optim_nadam_with(kdl_iterator params, const kdl_nadam_options *);
+
+/** Options of kdl_optim_radam(); start from KDL_RADAM_DEFAULTS. */
+typedef struct kdl_radam_options {
+    size_t nbytes;               /**< sizeof(kdl_radam_options), for the ABI */
+    double lr;                   /**< learning rate; PyTorch's default is 1e-3 */
+    double beta1, beta2;         /**< default 0.9, 0.999 */
+    double eps;                  /**< default 1e-8 */
+    double weight_decay;         /**< default 0 */
+    bool decoupled_weight_decay; /**< of the parameter, not the gradient; default false */
+    bool maximize;               /**< default false */
+} kdl_radam_options;
+
+#define KDL_RADAM_DEFAULTS                                                                         \
+    {                                                                                              \
+        sizeof(kdl_radam_options), 1e-3, 0.9, 0.999, 1e-8, 0, false, false                         \
+    }
+
+/** torch.optim.RAdam (Liu et al., 2020). */
+#define kdl_optim_radam(params, lr_, ...)                                                          \
+    KDL__WITH(kdl_radam_options, KDL_RADAM_DEFAULTS, (.lr = lr_, __VA_ARGS__),                     \
+              kdl_optim_radam_with, params)
+KDL_API kdl_optimizer *kdl_optim_radam_with(kdl_iterator params, const kdl_radam_options *);
+
+/** Options of kdl_optim_rprop(); start from KDL_RPROP_DEFAULTS. */
+typedef struct kdl_rprop_options {
+    size_t nbytes;              /**< sizeof(kdl_rprop_options), for the ABI */
+    double lr;                  /**< learning rate; PyTorch's default is 1e-2 */
+    double eta_minus, eta_plus; /**< etas: what the step shrinks and grows by; default 0.5, 1.2 */
+    double step_size_min, step_size_max; /**< step_sizes: its bounds; default 1e-6, 50 */
+    bool maximize;                       /**< default false */
+} kdl_rprop_options;
+
+#define KDL_RPROP_DEFAULTS                                                                         \
+    {                                                                                              \
+        sizeof(kdl_rprop_options), 1e-2, 0.5, 1.2, 1e-6, 50, false                                 \
+    }
+
+/** torch.optim.Rprop (Riedmiller and Braun, 1993): for full batches. */
+#define kdl_optim_rprop(params, lr_, ...)                                                          \
+    KDL__WITH(kdl_rprop_options, KDL_RPROP_DEFAULTS, (.lr = lr_, __VA_ARGS__),                     \
+              kdl_optim_rprop_with, params)
+KDL_API kdl_optimizer *kdl_optim_rprop_with(kdl_iterator params, const kdl_rprop_options *);
+
+/** Options of kdl_optim_asgd(); start from KDL_ASGD_DEFAULTS. */
+typedef struct kdl_asgd_options {
+    size_t nbytes;       /**< sizeof(kdl_asgd_options), for the ABI */
+    double lr;           /**< learning rate; PyTorch's default is 1e-2 */
+    double lambd;        /**< default 1e-4 */
+    double alpha;        /**< default 0.75 */
+    double t0;           /**< the step where averaging begins; default 1e6 */
+    double weight_decay; /**< default 0 */
+    bool maximize;       /**< default false */
+} kdl_asgd_options;
+
+#define KDL_ASGD_DEFAULTS                                                                          \
+    {                                                                                              \
+        sizeof(kdl_asgd_options), 1e-2, 1e-4, 0.75, 1e6, 0, false                                  \
+    }
+
+/** torch.optim.ASGD (Polyak and Juditsky, 1992). */
+#define kdl_optim_asgd(params, lr_, ...)                                                           \
+    KDL__WITH(kdl_asgd_options, KDL_ASGD_DEFAULTS, (.lr = lr_, __VA_ARGS__), kdl_optim_asgd_with,  \
+              params)
+KDL_API kdl_optimizer *kdl_optim_asgd_with(kdl_iterator params, const kdl_asgd_options *);
+
 /**
  * Optimizer.add_param_group(): further parameters with arguments of their own, in the struct of the
- * optimizer's kind. ValueError as above, TypeError for a struct of another size.
+ * optimizer's kind; NULL: those of the constructor. ValueError as above, TypeError for a struct of
+ * another size.
  */
 KDL_API kdl_status kdl_optimizer_add_param_group(kdl_optimizer *optimizer, kdl_iterator params,
                                                  const void *options);

@@ -110,10 +110,10 @@ typedef struct kdl__text {
     bool failed;
 } kdl__text;
 KDL__SHARED void kdl__text_init(kdl__text *text, kdl_context *ctx);
-void kdl__text_add(kdl__text *text, const char *piece, size_t nbytes);
-void kdl__text_puts(kdl__text *text, const char *piece);
+KDL__SHARED void kdl__text_add(kdl__text *text, const char *piece, size_t nbytes);
+KDL__SHARED void kdl__text_puts(kdl__text *text, const char *piece);
 void kdl__text_repeat(kdl__text *text, char character, size_t count);
-void kdl__text_printf(kdl__text *text, const char *format, ...) KDL_PRINTF(2, 3);
+KDL__SHARED void kdl__text_printf(kdl__text *text, const char *format, ...) KDL_PRINTF(2, 3);
 void kdl__text_vprintf(kdl__text *text, const char *format, va_list arguments) KDL_PRINTF(2, 0);
 /*
  * A number as Python formats it: '{:.4f}'.format(value), conversion 'e', 'f' or 'g'. The decimal

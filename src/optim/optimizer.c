@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "optim/optimizer.h"
+#include "optim/update.h"
 
 /* ---- lifetime ---------------------------------------------------------------------------- */
 
@@ -26,6 +26,7 @@ void kdl_optimizer_release(kdl_optimizer *optimizer)
     for (size_t i = 0; i < optimizer->count; i++)
         free_group(ctx, &optimizer->groups[i]);
     kdl_free(ctx, optimizer->groups);
+    kdl_free(ctx, optimizer->defaults);
     kdl_free(ctx, optimizer);
     kdl_context_release(ctx);
 }
@@ -58,10 +59,28 @@ static kdl_status add_param(kdl_optimizer *optimizer, kdl__optim_group *group, k
         if (holds(&optimizer->groups[i], tensor))
             return kdl__fail_at(ctx, "kdl_optimizer_add_param_group", KDL_ERROR_VALUE,
                                 "some parameters appear in more than one parameter group");
-    if (kdl__grow(ctx, (void **)&group->params, &group->capacity, group->count + 1,
-                  sizeof *group->params))
-        group->params[group->count++] = (kdl__optim_param){ .tensor = kdl_tensor_retain(tensor) };
-    return ctx->status;
+    if (!kdl__grow(ctx, (void **)&group->params, &group->capacity, group->count + 1,
+                   sizeof *group->params))
+        return ctx->status;
+    kdl__optim_param *param = &group->params[group->count++];
+    *param = (kdl__optim_param){ .tensor = kdl_tensor_retain(tensor) };
+    return optimizer->class->begin ? optimizer->class->begin(param, group->options) : KDL_OK;
+}
+
+/* A copy of `base` with what the caller gives over it, checked. */
+static void *read_options(kdl_optimizer *optimizer, const void *base, const void *given)
+{
+    kdl_context *ctx = optimizer->ctx;
+    const kdl__optim_class *class = optimizer->class;
+    void *options = kdl__alloc(ctx, 1, class->options_nbytes);
+    if (!options)
+        return NULL;
+    memcpy(options, base, class->options_nbytes);
+    if (kdl__read_options(ctx, class->name, options, class->options_nbytes, given) &&
+        !kdl__check_hypers(ctx, class, options) && !(class->check && class->check(ctx, options)))
+        return options;
+    kdl_free(ctx, options);
+    return NULL;
 }
 
 /* A group with its options checked, not in the optimiser yet. */
@@ -69,19 +88,13 @@ static kdl_status fill_group(kdl_optimizer *optimizer, kdl_iterator params, cons
                              kdl__optim_group *group)
 {
     kdl_context *ctx = optimizer->ctx;
-    const kdl__optim_class *class = optimizer->class;
-    group->options = kdl__alloc(ctx, 1, class->options_nbytes);
-    if (!group->options)
-        return ctx->status;
-    memcpy(group->options, class->defaults, class->options_nbytes);
-    if (!kdl__read_options(ctx, class->name, group->options, class->options_nbytes, options) ||
-        class->check(ctx, group->options))
-        return ctx->status;
+    group->options = read_options(optimizer, optimizer->defaults, options);
     while (!kdl__failed(ctx) && kdl_next(&params))
         if (!holds(group, params.tensor))
             add_param(optimizer, group, params.tensor);
     if (!kdl__failed(ctx) && group->count == 0)
-        kdl__fail_at(ctx, class->name, KDL_ERROR_VALUE, "optimizer got an empty parameter list");
+        kdl__fail_at(ctx, optimizer->class->name, KDL_ERROR_VALUE,
+                     "optimizer got an empty parameter list");
     return ctx->status;
 }
 
@@ -112,7 +125,8 @@ kdl_optimizer *kdl__optimizer_new(const kdl__optim_class *class, kdl_iterator pa
         return NULL;
     optimizer->ctx = kdl_context_retain(ctx);
     optimizer->class = class;
-    if (!kdl_optimizer_add_param_group(optimizer, params, options))
+    optimizer->defaults = read_options(optimizer, class->defaults, options);
+    if (optimizer->defaults && !kdl_optimizer_add_param_group(optimizer, params, NULL))
         return optimizer;
     kdl_optimizer_release(optimizer);
     return NULL;
@@ -132,8 +146,9 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
             kdl__optim_param *param = &group->params[i];
             if (!param->tensor->grad)
                 continue;
-            param->step++;
-            optimizer->class->step(param, param->tensor->grad, group->options);
+            param->scalars[0]++;
+            if (optimizer->class->step(param, param->tensor->grad, group->options))
+                param->scalars[0]--;
             param->tensor->storage->version++;
         }
     }
@@ -151,31 +166,78 @@ kdl_status kdl_optimizer_zero_grad(kdl_optimizer *optimizer)
     return optimizer->ctx->status;
 }
 
-kdl_tensor *kdl__optim_state(kdl__optim_param *param, int index)
+kdl_status kdl__optim_state(kdl__optim_param *param, int index, double initial)
 {
-    kdl_tensor *tensor = param->tensor, **state = &param->states[index];
-    if (!*state)
-        *state = kdl__new_values(tensor->ctx, tensor->storage->dtype, tensor->ndim, tensor->dims);
+    kdl_tensor *tensor = param->tensor, *state = param->states[index];
+    if (state)
+        return KDL_OK;
+    state = kdl__new_values(tensor->ctx, tensor->storage->dtype, tensor->ndim, tensor->dims);
+    if (state && kdl_fill_(state, initial) == KDL_OK)
+        param->states[index] = state;
     else
-        return *state;
-    if (*state)
-        memset((*state)->storage->data, 0, kdl_tensor_nbytes(*state));
-    return *state;
+        kdl_tensor_release(state);
+    return tensor->ctx->status;
+}
+
+kdl_status kdl__optim_update(kdl__optim_param *param, kdl_tensor *grad, unsigned states,
+                             kdl__inner_loop *const loops[2], const void *arguments)
+{
+    kdl_tensor *operands[KDL__MAX_OPERANDS] = { param->tensor, grad };
+    for (int i = 0; i < KDL__MAX_STATES; i++) {
+        bool used = states >> i & 1;
+        if (used && kdl__optim_state(param, i, 0))
+            return grad->ctx->status;
+        operands[2 + i] = used ? param->states[i] : param->tensor; /* which is not touched there */
+    }
+    return kdl__loop_run(operands, KDL__MAX_OPERANDS, false, loops[kdl__float_index(param->tensor)],
+                         arguments);
 }
 
 /* ---- hyperparameters --------------------------------------------------------------------- */
 
-kdl_status kdl__check_hyper(kdl_context *ctx, bool valid, const char *what, double value)
+static bool is_in_range(kdl__hyper_range range, double value)
 {
-    if (valid)
+    switch (range) {
+    case KDL__NOT_NEGATIVE:
+        return value >= 0;
+    case KDL__BELOW_ONE:
+        return value >= 0 && value < 1;
+    case KDL__UP_TO_ONE:
+        return value >= 0 && value <= 1;
+    default:
+        return true;
+    }
+}
+
+/* "Invalid beta parameter at index 0: 1.0"; the index is left out when it is negative. */
+static kdl_status check_hyper(kdl_context *ctx, const char *place, const kdl__hyper *hyper,
+                              int index, double value)
+{
+    if (is_in_range(hyper->range, value))
         return KDL_OK;
     kdl__text text;
     kdl__text_init(&text, ctx);
     kdl__text_repr(&text, value);
     char *number = kdl__text_take(&text);
-    if (number)
-        kdl__fail_at(ctx, "kdl_optim", KDL_ERROR_VALUE, "Invalid %s: %s", what, number);
+    if (number && index < 0)
+        kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "Invalid %s: %s", hyper->what, number);
+    else if (number)
+        kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "Invalid %s at index %d: %s", hyper->what, index,
+                     number);
     kdl_free(ctx, number);
+    return ctx->status;
+}
+
+kdl_status kdl__check_hypers(kdl_context *ctx, const kdl__optim_class *class, const void *options)
+{
+    for (int i = 0; i < class->hyper_count && !kdl__failed(ctx); i++) {
+        const kdl__hyper *hyper = &class->hypers[i];
+        const double *values = (const void *)((const char *)options + hyper->offset);
+        if (hyper->kind == KDL__HYPER_NUMBER)
+            check_hyper(ctx, class->name, hyper, -1, *values);
+        for (int k = 0; hyper->kind == KDL__HYPER_PAIR && k < 2 && !kdl__failed(ctx); k++)
+            check_hyper(ctx, class->name, hyper, k, values[k]);
+    }
     return ctx->status;
 }
 

@@ -3,17 +3,20 @@
 #ifndef KDL_SRC_OPTIM_OPTIMIZER_H
 #define KDL_SRC_OPTIM_OPTIMIZER_H
 
+#include <stddef.h>
 #include "compute/compute.h"
 #include "kindling/optim.h"
 #include "nn/module_impl.h"
 
 #define KDL__MAX_STATES 3
+#define KDL__MAX_SCALARS 3
 
 typedef struct kdl__optim_param {
     kdl_tensor *tensor; /* retained */
-    /* What the optimiser keeps, of the parameter's sizes; NULL until its first step. */
+    /* What the optimiser keeps, by the class's names; NULL until a step needs it. */
     kdl_tensor *states[KDL__MAX_STATES];
-    int64_t step; /* how many steps it took part in */
+    /* PyTorch keeps these as tensors of one f32, and rounds to it. The first counts the steps. */
+    float scalars[KDL__MAX_SCALARS];
 } kdl__optim_param;
 
 typedef struct kdl__optim_group {
@@ -22,19 +25,83 @@ typedef struct kdl__optim_group {
     size_t count, capacity;
 } kdl__optim_group;
 
+/* ---- hyperparameters --------------------------------------------------------------------- */
+
+typedef enum kdl__hyper_kind {
+    KDL__HYPER_NUMBER, /* double */
+    KDL__HYPER_PAIR,   /* two doubles, one after the other */
+    KDL__HYPER_FLAG,   /* bool */
+    KDL__HYPER_FIXED   /* no argument here; `what` is PyTorch's default in JSON */
+} kdl__hyper_kind;
+
+typedef enum kdl__hyper_range {
+    KDL__ANY,
+    KDL__NOT_NEGATIVE,
+    KDL__BELOW_ONE, /* [0, 1) */
+    KDL__UP_TO_ONE  /* [0, 1] */
+} kdl__hyper_range;
+
+/* An entry of PyTorch's param_groups: its key, where the options have it, what it may be. */
+typedef struct kdl__hyper {
+    const char *key, *what; /* `what` it is called in "Invalid WHAT: VALUE" */
+    size_t offset;
+    kdl__hyper_kind kind;
+    kdl__hyper_range range;
+} kdl__hyper;
+
+#define KDL__NUMBER(options, field, range, what)                                                   \
+    {                                                                                              \
+#field, what, offsetof(options, field), KDL__HYPER_NUMBER, range                           \
+    }
+#define KDL__BETAS(options)                                                                        \
+    {                                                                                              \
+        "betas", "beta parameter", offsetof(options, beta1), KDL__HYPER_PAIR, KDL__BELOW_ONE       \
+    }
+#define KDL__PAIR(options, key, field)                                                             \
+    {                                                                                              \
+        key, NULL, offsetof(options, field), KDL__HYPER_PAIR, KDL__ANY                             \
+    }
+#define KDL__FLAG(options, field)                                                                  \
+    {                                                                                              \
+#field, NULL, offsetof(options, field), KDL__HYPER_FLAG, KDL__ANY                          \
+    }
+#define KDL__FIXED(key, json)                                                                      \
+    {                                                                                              \
+        key, json, 0, KDL__HYPER_FIXED, KDL__ANY                                                   \
+    }
+/* The entries of almost every optimiser, with the names that its errors use. */
+#define KDL__LR(options) KDL__NUMBER(options, lr, KDL__NOT_NEGATIVE, "learning rate")
+#define KDL__EPS(options) KDL__NUMBER(options, eps, KDL__NOT_NEGATIVE, "epsilon value")
+#define KDL__WEIGHT_DECAY(options)                                                                 \
+    KDL__NUMBER(options, weight_decay, KDL__NOT_NEGATIVE, "weight_decay value")
+#define KDL__SWITCHES                                                                              \
+    KDL__FIXED("foreach", "null"), KDL__FIXED("capturable", "false"),                              \
+        KDL__FIXED("differentiable", "false")
+
+/* ---- classes ----------------------------------------------------------------------------- */
+
 typedef struct kdl__optim_class {
     const char *name;
     size_t options_nbytes;
     const void *defaults;
-    /* Records PyTorch's ValueError where an argument is out of range. */
+    const kdl__hyper *hypers; /* in the order in which they are checked */
+    int hyper_count;
+    const char *scalars[KDL__MAX_SCALARS], *states[KDL__MAX_STATES]; /* as PyTorch calls them */
+    /* Further errors of arguments; NULL: none. */
     kdl_status (*check)(kdl_context *ctx, const void *options);
+    /* What is done when a parameter is added; NULL: nothing. */
+    kdl_status (*begin)(kdl__optim_param *param, const void *options);
     /* One step of one parameter, whose gradient (of its dtype) is there. */
     kdl_status (*step)(kdl__optim_param *param, kdl_tensor *grad, const void *options);
 } kdl__optim_class;
 
+/* The table of an optimiser's entries, and their number. */
+#define KDL__HYPERS(table) .hypers = (table), .hyper_count = (int)(sizeof(table) / sizeof *(table))
+
 struct kdl_optimizer {
     kdl_context *ctx; /* retained */
     const kdl__optim_class *class;
+    void *defaults; /* the constructor's arguments, which further groups begin with */
     kdl__optim_group *groups;
     size_t count, capacity;
 };
@@ -42,10 +109,10 @@ struct kdl_optimizer {
 kdl_optimizer *kdl__optimizer_new(const kdl__optim_class *class, kdl_iterator params,
                                   const void *options);
 
-/* The index-th state of a parameter: zeros at first. NULL on failure. */
-kdl_tensor *kdl__optim_state(kdl__optim_param *param, int index);
+/* Records ValueError "Invalid WHAT: VALUE" for the first hyperparameter out of its range. */
+kdl_status kdl__check_hypers(kdl_context *ctx, const kdl__optim_class *class, const void *options);
 
-/* ValueError "Invalid WHAT: VALUE", unless `valid`. */
-kdl_status kdl__check_hyper(kdl_context *ctx, bool valid, const char *what, double value);
+/* Makes the index-th state of a parameter, filled with `initial`, unless it is there. */
+kdl_status kdl__optim_state(kdl__optim_param *param, int index, double initial);
 
 #endif

@@ -1,19 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks trained here and in PyTorch: the same losses at every step; each optimiser's steps."""
+"""Networks trained here and in PyTorch: the same losses at every step."""
 import pytest
 import torch
 from torch import nn
 
 from conftest import BUILD
-from kindling import KindlingError
-from training import Training, default_path, load_training
-
-SGD = [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}, {"weight_decay": 0.1},
-       {"momentum": 0.5, "dampening": 0.3, "weight_decay": 0.01}, {"maximize": True}]
-ADAM = [{}, {"betas": (0.5, 0.9)}, {"eps": 1e-3}, {"weight_decay": 0.1}, {"amsgrad": True},
-        {"maximize": True, "amsgrad": True, "weight_decay": 0.01}]
-CASES = ([("SGD", options) for options in SGD] + [("Adam", options) for options in ADAM] +
-         [("AdamW", options) for options in ADAM])
+from optimizers import Optimizer
+from training import Training, default_path, load_training, twins
 
 
 @pytest.fixture(scope="module")
@@ -21,64 +14,12 @@ def context():
     return Training(load_training(default_path(BUILD)))
 
 
-def twins(context, *calls, seed=0):
-    """The same layers here and there, in a Sequential."""
-    torch.manual_seed(seed)
-    context.default_generator().manual_seed(seed)
-    ours, theirs = context.nn("Sequential()"), nn.Sequential()
-    for call in calls:
-        layer = context.nn(call)
-        context.call("kdl_append", ours, context.library.kdl_module_retain(layer.pointer))
-        theirs.append(eval("nn." + call, {"nn": nn, "torch": torch}))  # noqa: S307
-    return ours, theirs
-
-
-@pytest.mark.parametrize("dtype", (torch.float32, torch.float64), ids=str)
-@pytest.mark.parametrize("name,options", CASES, ids=str)
-def test_optimizer(context, name, options, dtype):
-    """50 steps with the same gradients, which fall and turn as those of a real loss do."""
-    ours, theirs = twins(context, f"Linear(4, 3, dtype={dtype})")
-    mine = context.optimizer(name, ours, lr=0.05, **options)
-    other = getattr(torch.optim, name)(theirs.parameters(), lr=0.05, **options)
-    for step in range(50):
-        for (_, tensor), parameter in zip(ours.iterate("named_parameters"), theirs.parameters()):
-            parameter.grad = (torch.randn_like(parameter) + parameter.detach()) / (1 + step)
-            grad = context.tensor(parameter.grad)
-            tensor.kdl_tensor_set_grad(context.library.kdl_tensor_retain(grad.pointer))
-        mine.step()
-        other.step()
-    limit = 1e-6 if dtype == torch.float32 else 1e-12
-    for (key, tensor), expected in zip(ours.iterate("named_parameters"), theirs.parameters()):
-        got, wanted = tensor.torch(), expected.detach()
-        scale = max(1.0, float(wanted.abs().max()))
-        assert float((got - wanted).abs().max()) <= limit * scale, (key, got, wanted)
-
-
-def refusal(call):
-    try:
-        call()
-    except (KindlingError, ValueError) as error:
-        return str(error)
-    return None
-
-
-@pytest.mark.parametrize("name,options", [
-    ("SGD", {"lr": -1.0}), ("SGD", {"momentum": -0.5}), ("SGD", {"weight_decay": -1.0}),
-    ("SGD", {"nesterov": True}), ("Adam", {"lr": -0.1}), ("Adam", {"eps": -1.0}),
-    ("AdamW", {"betas": (1.0, 0.9)}), ("AdamW", {"betas": (0.9, -0.1)}),
-    ("Adam", {"weight_decay": -2.0})], ids=str)
-def test_refusals(context, name, options):
-    ours, theirs = twins(context, "Linear(2, 2)")
-    expected = refusal(lambda: getattr(torch.optim, name)(theirs.parameters(), **options))
-    assert expected and refusal(lambda: context.optimizer(name, ours, **options)) == expected
-
-
 def train(context, calls, data, loss_name, optimizer, dtype, steps, nudge=0):
     """Losses at every step, (ours, theirs)."""
     ours, theirs = twins(context, *calls)
     x, y = data
     inputs, targets = context.tensor(x), context.tensor(y)
-    mine = context.optimizer(optimizer, ours, lr=0.01)
+    mine = Optimizer(context, optimizer, ours, lr=0.01)
     other = getattr(torch.optim, optimizer)(theirs.parameters(), lr=0.01)
     if nudge:
         with torch.no_grad():

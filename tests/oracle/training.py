@@ -5,9 +5,10 @@ import os
 import pathlib
 
 import torch
+from torch import nn
 
-from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context, Iterator,
-                      IterationOptions, NewTensor, Shape, Status, Tensor, load)
+from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context, NewTensor,
+                      Shape, Status, Tensor, load)
 
 NUMBER = (NewTensor, POINTER, DOUBLE)
 TWO = (NewTensor, POINTER, POINTER)
@@ -53,20 +54,6 @@ class PoolOptions(ctypes.Structure):
     _fields_ = [("nbytes", SIZE), ("stride", IntOrShape), ("padding", IntOrShape),
                 ("dilation", IntOrShape), ("ceil_mode", BOOL), ("count_include_pad", BOOL),
                 ("divisor_override", LONG)]
-
-
-class SgdOptions(ctypes.Structure):
-    """kdl_sgd_options."""
-
-    _fields_ = [("nbytes", SIZE), ("lr", DOUBLE), ("momentum", DOUBLE), ("dampening", DOUBLE),
-                ("weight_decay", DOUBLE), ("nesterov", BOOL), ("maximize", BOOL)]
-
-
-class AdamOptions(ctypes.Structure):
-    """kdl_adam_options."""
-
-    _fields_ = [("nbytes", SIZE), ("lr", DOUBLE), ("beta1", DOUBLE), ("beta2", DOUBLE),
-                ("eps", DOUBLE), ("weight_decay", DOUBLE), ("amsgrad", BOOL), ("maximize", BOOL)]
 
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -128,12 +115,6 @@ FUNCTIONS.update({
     "kdl_f_batch_norm": (NewTensor, POINTER, POINTER, POINTER, POINTER, POINTER, BOOL, DOUBLE,
                          DOUBLE),
     "kdl_module_train": (Status, POINTER, BOOL),
-    "kdl_optim_sgd_with": (POINTER, Iterator, ctypes.POINTER(SgdOptions)),
-    "kdl_optim_adam_with": (POINTER, Iterator, ctypes.POINTER(AdamOptions)),
-    "kdl_optim_adamw_with": (POINTER, Iterator, ctypes.POINTER(AdamOptions)),
-    "kdl_optimizer_release": (None, POINTER),
-    "kdl_optimizer_step": (Status, POINTER),
-    "kdl_optimizer_zero_grad": (Status, POINTER),
 })
 
 
@@ -197,34 +178,17 @@ class Training(Context):
             NO_INT if divisor_override is None else divisor_override)
         return self.call(f"kdl_f_{name}_pool_with", count, x, list(kernel), options)
 
-    def optimizer(self, name, module, **options):
-        """An optimiser by its name in PyTorch, of a module's parameters."""
-        struct = SgdOptions if name == "SGD" else AdamOptions
-        defaults = ({"lr": 1e-3} if name == "SGD" else
-                    {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
-                     "weight_decay": 0.01 if name == "AdamW" else 0})
-        if "betas" in options:
-            options["beta1"], options["beta2"] = options.pop("betas")
-        iterator = self.call("kdl_named_parameters_with", module,
-                             IterationOptions(ctypes.sizeof(IterationOptions), b"", True, True))
-        return Optimizer(self, self.call(f"kdl_optim_{name.lower()}_with", iterator,
-                                         struct(ctypes.sizeof(struct), **{**defaults, **options})))
 
-
-class Optimizer:
-    """A kdl_optimizer."""
-
-    def __init__(self, context, pointer):
-        self.context, self.pointer = context, pointer
-
-    def __del__(self):
-        self.context.library.kdl_optimizer_release(self.pointer)
-
-    def step(self):
-        self.context.call("kdl_optimizer_step", self)
-
-    def zero_grad(self):
-        self.context.call("kdl_optimizer_zero_grad", self)
+def twins(context, *calls, seed=0):
+    """The same layers here and there, in a Sequential."""
+    torch.manual_seed(seed)
+    context.default_generator().manual_seed(seed)
+    ours, theirs = context.nn("Sequential()"), nn.Sequential()
+    for call in calls:
+        layer = context.nn(call)
+        context.call("kdl_append", ours, context.library.kdl_module_retain(layer.pointer))
+        theirs.append(eval("nn." + call, {"nn": nn, "torch": torch}))  # noqa: S307
+    return ours, theirs
 
 
 def assert_close(ours, theirs, *what):

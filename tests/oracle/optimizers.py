@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""torch.optim's classes by name, here: what training.py is for functions."""
+import ctypes
+
+from kindling import (BOOL, DOUBLE, FUNCTIONS, LONG, POINTER, SIZE, TEXT, Iterator,
+                      IterationOptions, Status)
+
+# The fields of kdl_<name>_options after nbytes, with PyTorch's defaults.
+ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0,
+        "amsgrad": False, "maximize": False, "decoupled_weight_decay": False}
+FIELDS = {
+    "SGD": {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False,
+            "maximize": False},
+    "Adam": ADAM,
+    "AdamW": {**ADAM, "weight_decay": 1e-2, "decoupled_weight_decay": True},
+    "RMSprop": {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0,
+                "centered": False, "maximize": False},
+    "Adagrad": {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0,
+                "initial_accumulator_value": 0.0, "eps": 1e-10, "maximize": False},
+    "Adadelta": {"lr": 1.0, "rho": 0.9, "eps": 1e-6, "weight_decay": 0.0, "maximize": False},
+    "Adamax": {"lr": 2e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0,
+               "maximize": False},
+    "NAdam": {"lr": 2e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0,
+              "momentum_decay": 4e-3, "decoupled_weight_decay": False, "maximize": False},
+    "RAdam": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0,
+              "decoupled_weight_decay": False, "maximize": False},
+    "Rprop": {"lr": 1e-2, "eta_minus": 0.5, "eta_plus": 1.2, "step_size_min": 1e-6,
+              "step_size_max": 50.0, "maximize": False},
+    "ASGD": {"lr": 1e-2, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6, "weight_decay": 0.0,
+             "maximize": False},
+}
+PAIRS = {"betas": ("beta1", "beta2"), "etas": ("eta_minus", "eta_plus"),
+         "step_sizes": ("step_size_min", "step_size_max")}
+TYPES = {bool: BOOL, float: DOUBLE, int: LONG, str: TEXT}
+STRUCTS = {name: type(name + "Options", (ctypes.Structure,), {
+    "_fields_": [("nbytes", SIZE), *((field, TYPES[type(value)])
+                                     for field, value in fields.items())]})
+           for name, fields in FIELDS.items()}
+
+FUNCTIONS.update({
+    **{f"kdl_optim_{name.lower()}_with": (POINTER, Iterator, ctypes.POINTER(struct))
+       for name, struct in STRUCTS.items()},
+    "kdl_optimizer_add_param_group": (Status, POINTER, Iterator, POINTER),
+    "kdl_optimizer_release": (None, POINTER),
+    "kdl_optimizer_step": (Status, POINTER),
+    "kdl_optimizer_zero_grad": (Status, POINTER),
+    "kdl_optimizer_group_count": (SIZE, POINTER),
+    "kdl_optimizer_lr": (DOUBLE, POINTER, SIZE),
+    "kdl_optimizer_set_lr": (Status, POINTER, SIZE, DOUBLE),
+})
+
+
+def options_struct(name, options):
+    """The options struct of PyTorch's arguments."""
+    for pair, fields in PAIRS.items():
+        if pair in options:
+            options = {**options, **dict(zip(fields, options[pair]))}
+            del options[pair]
+    struct = STRUCTS[name]
+    return struct(ctypes.sizeof(struct), **{**FIELDS[name], **options})
+
+
+class Optimizer:
+    """A kdl_optimizer of a module's parameters, by its name in PyTorch."""
+
+    def __init__(self, context, name, module, **options):
+        self.context, self.name, self.pointer = context, name, None
+        self.pointer = context.call(f"kdl_optim_{name.lower()}_with", self.parameters(module),
+                                    options_struct(name, options))
+
+    def __del__(self):
+        self.context.library.kdl_optimizer_release(self.pointer)
+
+    def parameters(self, module):
+        return self.context.call("kdl_named_parameters_with", module,
+                                 IterationOptions(ctypes.sizeof(IterationOptions), b"", True, True))
+
+    def add_param_group(self, module, **options):
+        struct = options_struct(self.name, options)
+        self.context.call("kdl_optimizer_add_param_group", self, self.parameters(module),
+                          ctypes.byref(struct))
+
+    def step(self):
+        self.context.call("kdl_optimizer_step", self)
+
+    def zero_grad(self):
+        self.context.call("kdl_optimizer_zero_grad", self)

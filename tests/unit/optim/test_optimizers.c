@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Optimisers by themselves: that they descend, their errors, their memory. */
+#include "kindling/train.h"
+#include "support/counting_allocator.h"
+#include "support/unit.h"
+
+typedef kdl_optimizer *make(kdl_iterator params);
+
+#define MAKE(name, ...)                                                                            \
+    static kdl_optimizer *make_##name(kdl_iterator params)                                         \
+    {                                                                                              \
+        return kdl_optim_##name(params, __VA_ARGS__);                                              \
+    }
+MAKE(sgd, 0.1, .momentum = 0.5, .nesterov = true)
+MAKE(adam, 0.05, .amsgrad = true)
+MAKE(adamw, 0.05)
+MAKE(rmsprop, 0.05, .centered = true, .momentum = 0.1)
+MAKE(adagrad, 0.3)
+MAKE(adadelta, 1, .eps = 1e-2)
+MAKE(adamax, 0.05)
+MAKE(nadam, 0.05)
+MAKE(radam, 0.1)
+MAKE(rprop, 0.01)
+MAKE(asgd, 0.1, .t0 = 5)
+
+static make *const optimizers[] = {
+    make_sgd,    make_adam,  make_adamw, make_rmsprop, make_adagrad, make_adadelta,
+    make_adamax, make_nadam, make_radam, make_rprop,   make_asgd,
+};
+enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers };
+
+static int set_up(void **state)
+{
+    *state = kdl_context_new(NULL);
+    return !*state || kdl_train_enable(*state) != KDL_OK;
+}
+
+static int tear_down(void **state)
+{
+    int failed = kdl_error_status(*state) != KDL_OK;
+    kdl_context_release(*state);
+    return failed;
+}
+
+/* One step towards zero of all that a Linear(3, 2) computes; gives the loss. */
+static double train_step(kdl_optimizer *optimizer, kdl_module *net, kdl_tensor *input)
+{
+    kdl_optimizer_zero_grad(optimizer);
+    kdl_tensor *output = kdl_forward(net, input), *square = kdl_square(output);
+    kdl_tensor *loss = kdl_mean(square);
+    double value = loss ? kdl_tensor_item(loss) : 0;
+    kdl_backward(loss);
+    kdl_optimizer_step(optimizer);
+    kdl_tensor_release(loss);
+    kdl_tensor_release(square);
+    kdl_tensor_release(output);
+    return value;
+}
+
+static void test_descends(void **state)
+{
+    kdl_context *ctx = *state;
+    for (int i = 0; i < OPTIMIZERS; i++) {
+        kdl_manual_seed(ctx, 1);
+        kdl_module *net = kdl_nn_linear(ctx, 3, 2);
+        kdl_tensor *input = kdl_randn(ctx, KDL_SHAPE(8, 3));
+        kdl_optimizer *optimizer = optimizers[i](kdl_named_parameters(net));
+        double first = train_step(optimizer, net, input), last = first;
+        for (int step = 0; step < 60; step++)
+            last = train_step(optimizer, net, input);
+        assert_true(last < first / 2);
+        kdl_optimizer_release(optimizer);
+        kdl_tensor_release(input);
+        kdl_module_release(net);
+    }
+}
+
+/* A step by hand: what each does first to a parameter of 1 whose gradient is 2. */
+static void test_first_step(void **state)
+{
+    static const double expected[OPTIMIZERS] = {
+        1 - 0.1 * (2 + 0.5 * 2),    /* SGD, nesterov */
+        1 - 0.05,                   /* Adam: the gradient's sign */
+        1 - 1e-2 * 0.05 - 0.05,     /* AdamW */
+        1 - 0.05 * 2 / 0.198997487, /* RMSprop: sqrt(0.01 * 4 - 0.02^2) */
+        1 - 0.3,                    /* Adagrad */
+        1 - 0.31234752,             /* Adadelta: sqrt(0.01 / (0.1 * 4 + 0.01)) * 2 */
+        1 - 0.05,                   /* Adamax */
+        1 - 0.05 * 0.98076183,      /* NAdam: see below */
+        1 - 0.1 * 2,                /* RAdam: not rectified yet */
+        1 - 0.01,                   /* Rprop */
+        1 - 1e-4 * 0.1 - 0.1 * 2,   /* ASGD */
+    };
+    kdl_context *ctx = *state;
+    for (int i = 0; i < OPTIMIZERS; i++) {
+        kdl_module *net = kdl_nn_linear(ctx, 1, 1, .bias = false);
+        kdl_tensor *weight = kdl_parameter(net, "weight");
+        kdl_init_ones_(weight);
+        kdl_tensor_set_grad(weight, kdl_full(ctx, KDL_SHAPE(1, 1), 2));
+        kdl_optimizer *optimizer = optimizers[i](kdl_named_parameters(net));
+        kdl_optimizer_step(optimizer);
+        if (i ==
+            7) { /* mu = 0.45, both averages' corrections: 0.55 / 0.55 + 0.1 mu' / (1 - mu mu') */
+            double mu = 0.9 * (1 - 0.5 * 0.99983671), next = 0.9 * (1 - 0.5 * 0.99967346);
+            double change = (1 - mu) / (1 - mu) + 0.1 * next / (1 - mu * next);
+            assert_float_equal(kdl_tensor_item(weight), 1 - 0.05 * change, 1e-6);
+        } else {
+            assert_float_equal(kdl_tensor_item(weight), expected[i], 1e-6);
+        }
+        kdl_optimizer_release(optimizer);
+        kdl_module_release(net);
+    }
+}
+
+static void test_groups(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *first = kdl_nn_linear(ctx, 2, 2), *second = kdl_nn_linear(ctx, 2, 2);
+    kdl_optimizer *optimizer = kdl_optim_adam(kdl_named_parameters(first), 0.5, .eps = 1e-3);
+    assert_int_equal(kdl_optimizer_add_param_group(optimizer, kdl_named_parameters(second), NULL),
+                     KDL_OK);
+    assert_int_equal(kdl_optimizer_group_count(optimizer), 2);
+    assert_float_equal(kdl_optimizer_lr(optimizer, 1), 0.5, 0); /* as the constructor was told */
+    kdl_optimizer_set_lr(optimizer, 1, 0.25);
+    assert_float_equal(kdl_optimizer_lr(optimizer, 0), 0.5, 0);
+    assert_float_equal(kdl_optimizer_lr(optimizer, 1), 0.25, 0);
+    kdl_optimizer_lr(optimizer, 2);
+    assert_error(ctx, KDL_ERROR_INDEX, "there is no parameter group 2");
+    kdl_optimizer_add_param_group(optimizer, kdl_named_parameters(second), NULL);
+    assert_error(ctx, KDL_ERROR_VALUE, "some parameters appear in more than one parameter group");
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(second);
+    kdl_module_release(first);
+}
+
+static void test_errors(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *net = kdl_nn_linear(ctx, 2, 2), *empty = kdl_nn_relu(ctx);
+    assert_null(kdl_optim_sgd(kdl_named_parameters(empty), 0.1));
+    assert_error(ctx, KDL_ERROR_VALUE, "optimizer got an empty parameter list");
+    assert_null(kdl_optim_nadam(kdl_named_parameters(net), -1));
+    assert_error(ctx, KDL_ERROR_VALUE, "Invalid learning rate: -1.0");
+    assert_null(kdl_optim_radam(kdl_named_parameters(net), 1, .beta2 = 1));
+    assert_error(ctx, KDL_ERROR_VALUE, "Invalid beta parameter at index 1: 1.0");
+    assert_null(kdl_optim_rprop(kdl_named_parameters(net), 1, .eta_plus = 1));
+    assert_error(ctx, KDL_ERROR_VALUE, "Invalid eta values: 0.5, 1.0");
+    kdl_asgd_options wrong = KDL_ASGD_DEFAULTS;
+    wrong.nbytes = 3;
+    assert_null(kdl_optim_asgd_with(kdl_named_parameters(net), &wrong));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_TYPE);
+    kdl_error_clear(ctx);
+    kdl_module_to(net, KDL_BF16);
+    assert_null(kdl_optim_adagrad(kdl_named_parameters(net), 1));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_NOT_IMPLEMENTED);
+    kdl_error_clear(ctx);
+    assert_int_equal(kdl_optimizer_step(NULL), KDL_ERROR_VALUE);
+    kdl_module_release(empty);
+    kdl_module_release(net);
+}
+
+static kdl_status train(kdl_context *ctx, void *optimizer_make)
+{
+    kdl_train_enable(ctx);
+    kdl_module *net = kdl_nn_linear(ctx, 3, 2);
+    kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(2, 3));
+    kdl_optimizer *optimizer = net ? (*(make **)optimizer_make)(kdl_named_parameters(net)) : NULL;
+    for (int i = 0; i < 2 && !kdl_error_status(ctx); i++)
+        train_step(optimizer, net, input);
+    kdl_optimizer_release(optimizer);
+    kdl_tensor_release(input);
+    kdl_module_release(net);
+    return kdl_error_status(ctx);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    for (int i = 0; i < OPTIMIZERS; i++)
+        check_allocation_failures(train, (void *)&optimizers[i]);
+}
+
+#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT_TEST(test_descends),
+        UNIT_TEST(test_first_step),
+        UNIT_TEST(test_groups),
+        UNIT_TEST(test_errors),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
