@@ -6,6 +6,7 @@
 #ifndef KINDLING_FUNCTIONAL_H
 #define KINDLING_FUNCTIONAL_H
 
+#include "kindling/functional_window.h"
 #include "kindling/layer.h"
 #include "kindling/math.h"
 
@@ -57,78 +58,6 @@ KDL_API kdl_tensor *kdl_f_log_softmax(kdl_tensor *input, int dim);
  * [0, 1].
  */
 KDL_API kdl_tensor *kdl_f_dropout(kdl_tensor *input, double p, bool training);
-
-/* ---- convolution, pooling: an int or a KDL_SHAPE of one for each dimension ------------------ */
-
-/** Options of kdl_f_conv1d() to kdl_f_conv3d(); start from KDL_F_CONV_DEFAULTS. */
-typedef struct kdl_f_conv_options {
-    size_t nbytes;                         /**< sizeof(kdl_f_conv_options), for the ABI */
-    KDL_INT_OR_SHAPE(stride, strides);     /**< default 1 */
-    KDL_INT_OR_SHAPE(padding, paddings);   /**< default 0; KDL_PADDING_SAME, _VALID */
-    KDL_INT_OR_SHAPE(dilation, dilations); /**< default 1 */
-    int64_t groups;                        /**< default 1 */
-} kdl_f_conv_options;
-
-#define KDL_F_CONV_DEFAULTS                                                                        \
-    {                                                                                              \
-        sizeof(kdl_f_conv_options), KDL__DEFAULT_INT(1), KDL__DEFAULT_INT(0), KDL__DEFAULT_INT(1), \
-            1                                                                                      \
-    }
-#define KDL__F_CONV(nd, input, weight, bias, ...)                                                  \
-    KDL__WITH(kdl_f_conv_options, KDL_F_CONV_DEFAULTS, (__VA_ARGS__), kdl_f_conv_with, nd, input,  \
-              weight, bias)
-
-/**
- * F.conv1d, conv2d, conv3d(input, weight, bias, stride=1, padding=0, dilation=1, groups=1): input
- * (N, C, ...) or (C, ...), weight (O, C / groups, ...), bias (O) or NULL. RuntimeError where sizes
- * do not fit.
- */
-#define kdl_f_conv1d(input, weight, bias, ...) KDL__F_CONV(1, input, weight, bias, __VA_ARGS__)
-#define kdl_f_conv2d(input, weight, bias, ...) KDL__F_CONV(2, input, weight, bias, __VA_ARGS__)
-#define kdl_f_conv3d(input, weight, bias, ...) KDL__F_CONV(3, input, weight, bias, __VA_ARGS__)
-KDL_API kdl_tensor *kdl_f_conv_with(int nd, kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
-                                    const kdl_f_conv_options *options);
-
-/** Options of the pooling functions, as far as each has them; start from KDL_F_POOL_DEFAULTS. */
-typedef struct kdl_f_pool_options {
-    size_t nbytes;                         /**< sizeof(kdl_f_pool_options), for the ABI */
-    KDL_INT_OR_SHAPE(stride, strides);     /**< default KDL_NONE_INT: kernel_size */
-    KDL_INT_OR_SHAPE(padding, paddings);   /**< default 0 */
-    KDL_INT_OR_SHAPE(dilation, dilations); /**< max only: default 1 */
-    bool ceil_mode;                        /**< default false */
-    bool count_include_pad;                /**< average only: default true */
-    int64_t divisor_override;              /**< average only: default KDL_NONE_INT */
-} kdl_f_pool_options;
-
-#define KDL_F_POOL_DEFAULTS                                                                        \
-    {                                                                                              \
-        sizeof(kdl_f_pool_options), KDL__DEFAULT_INT(KDL_NONE_INT), KDL__DEFAULT_INT(0),           \
-            KDL__DEFAULT_INT(1), false, true, KDL_NONE_INT                                         \
-    }
-#define KDL__F_POOL(function, nd, input, kernel, ...)                                              \
-    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), function, nd, input,         \
-              KDL__AS_SHAPE(kernel))
-
-/** F.max_pool1d, 2d, 3d(input, kernel_size, stride, padding, dilation, ceil_mode). */
-#define kdl_f_max_pool1d(input, kernel, ...)                                                       \
-    KDL__F_POOL(kdl_f_max_pool_with, 1, input, kernel, __VA_ARGS__)
-#define kdl_f_max_pool2d(input, kernel, ...)                                                       \
-    KDL__F_POOL(kdl_f_max_pool_with, 2, input, kernel, __VA_ARGS__)
-#define kdl_f_max_pool3d(input, kernel, ...)                                                       \
-    KDL__F_POOL(kdl_f_max_pool_with, 3, input, kernel, __VA_ARGS__)
-/** F.avg_pool1d, 2d, 3d(input, kernel_size, stride, padding, ceil_mode, count_include_pad, ...). */
-#define kdl_f_avg_pool1d(input, kernel, ...)                                                       \
-    KDL__F_POOL(kdl_f_avg_pool_with, 1, input, kernel, __VA_ARGS__)
-#define kdl_f_avg_pool2d(input, kernel, ...)                                                       \
-    KDL__F_POOL(kdl_f_avg_pool_with, 2, input, kernel, __VA_ARGS__)
-#define kdl_f_avg_pool3d(input, kernel, ...)                                                       \
-    KDL__F_POOL(kdl_f_avg_pool_with, 3, input, kernel, __VA_ARGS__)
-KDL_API kdl_tensor *kdl_f_max_pool_with(int nd, kdl_tensor *input, kdl_shape kernel_size,
-                                        const kdl_f_pool_options *options);
-KDL_API kdl_tensor *kdl_f_avg_pool_with(int nd, kdl_tensor *input, kdl_shape kernel_size,
-                                        const kdl_f_pool_options *options);
-/** F.adaptive_avg_pool1d, 2d, 3d (nd = 1, 2, 3); KDL_NONE_INT in output_size: the input's size. */
-KDL_API kdl_tensor *kdl_f_adaptive_avg_pool(int nd, kdl_tensor *input, kdl_shape output_size);
 
 /* ---- normalisation: weight and bias may be NULL -------------------------------------------- */
 

@@ -124,10 +124,12 @@ static kdl_tensor *turned(kdl_tensor *tensor)
 
 /* ---- the three --------------------------------------------------------------------------- */
 
-static void add_bias(kdl_tensor *output, kdl_tensor *bias, const sizes *s)
+void kdl__compute_add_bias(kdl_tensor *output, kdl_tensor *bias)
 {
-    int64_t wide[] = { s->samples, s->groups * s->outputs, s->columns };
-    int64_t narrow[] = { s->groups * s->outputs, 1 };
+    int64_t channels = output->dims[1];
+    int64_t wide[] = { output->dims[0], channels, 1 }, narrow[] = { channels, 1 };
+    for (int d = 2; d < output->ndim; d++)
+        wide[2] *= output->dims[d];
     kdl_tensor *all = kdl__tensor_new(output->ctx, output->storage, 0, 3, wide, NULL);
     kdl_tensor *each = kdl__tensor_new(bias->ctx, bias->storage, bias->offset, 2, narrow, NULL);
     if (all && each)
@@ -152,7 +154,7 @@ kdl_tensor *kdl__compute_conv(kdl_tensor *input, kdl_tensor *weight, kdl_tensor 
                       matrix(output, i * s.outputs * s.columns, s.outputs, s.columns));
     }
     if (columns && bias && !kdl__failed(input->ctx))
-        add_bias(output, bias, &s);
+        kdl__compute_add_bias(output, bias);
     kdl_tensor_release(columns);
     return output;
 }

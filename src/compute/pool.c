@@ -1,9 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pooling: the largest element of each window, or the mean. */
+/* Pooling: the largest element of each window, or the mean; and elements by where they lie. */
 #include <math.h>
 #include <string.h>
 
 #include "compute/window.h"
+
+/* ---- planes ------------------------------------------------------------------------------ */
+
+typedef struct plane_run {
+    kdl__plane_task *task;
+    void *state;
+    int64_t planes;
+    size_t shares;
+} plane_run;
+
+/* A share should be worth starting a thread for. */
+enum { PLANE_SHARE = 1 << 15 };
+
+static kdl_status run_planes(void *user_data, size_t share, int worker)
+{
+    (void)worker;
+    const plane_run *run = user_data;
+    uint64_t planes = (uint64_t)run->planes;
+    for (uint64_t p = kdl__share_begin(planes, run->shares, share),
+                  end = kdl__share_begin(planes, run->shares, share + 1);
+         p < end; p++)
+        run->task(run->state, (int64_t)p);
+    return KDL_OK;
+}
+
+kdl_status kdl__each_plane(kdl_context *ctx, int64_t planes, int64_t work, kdl__plane_task *task,
+                           void *state)
+{
+    int64_t shares = work / PLANE_SHARE;
+    shares = shares < ctx->threads ? shares : ctx->threads;
+    shares = shares < planes ? shares : planes;
+    plane_run run = { task, state, planes, shares > 1 ? (size_t)shares : 1 };
+    return kdl__parallel(ctx, run.shares, run_planes, &run);
+}
+
+/* ---- spans ------------------------------------------------------------------------------- */
 
 static int64_t larger(int64_t a, int64_t b)
 {
@@ -15,192 +51,259 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* ---- largest ----------------------------------------------------------------------------- */
-
-#define EACH_OUTPUT                                                                                \
-    for (int64_t x = 0; x < w->output[0]; x++)                                                     \
-        for (int64_t y = 0; y < w->output[1]; y++)                                                 \
-            for (int64_t z = 0; z < w->output[2]; z++)
-
-/* The input's index of element `step` of the window at `place` along dimension `d`. */
-static int64_t index_at(const kdl__window *w, int d, int64_t place, int64_t step)
+kdl__spans *kdl__spans_new(kdl_context *ctx, const int64_t input[3], const int64_t output[3],
+                           int64_t planes)
 {
-    return place * w->stride[d] - w->padding[d] + step * w->dilation[d];
+    size_t each = (size_t)output[0] + (size_t)output[1] + (size_t)output[2], count, nbytes;
+    kdl__spans *spans = NULL;
+    if (kdl__mul_size(each, (size_t)larger(planes, 1), &count) &&
+        kdl__mul_size(count, sizeof(kdl__span), &nbytes) && nbytes < SIZE_MAX - sizeof *spans)
+        spans = kdl__alloc_zeroed(ctx, 1, sizeof *spans + nbytes);
+    else
+        kdl__fail_memory(ctx);
+    if (!spans)
+        return NULL;
+    for (int d = 0; d < 3; d++) {
+        spans->input[d] = input[d];
+        spans->output[d] = output[d];
+        spans->start[d] = d == 0 ? 0 : spans->start[d - 1] + output[d - 1];
+    }
+    spans->plane = planes ? (int64_t)each : 0;
+    spans->nbytes = sizeof *spans + nbytes;
+    return spans;
 }
 
-#define DEFINE_MAX_POOL(name, type)                                                                \
-    static int64_t name##_find(const kdl__window *w, const type *plane, const int64_t place[3])    \
-    {                                                                                              \
-        int64_t best = -1;                                                                         \
-        for (int64_t a = 0; a < w->kernel[0]; a++)                                                 \
-            for (int64_t b = 0; b < w->kernel[1]; b++)                                             \
-                for (int64_t e = 0; e < w->kernel[2]; e++) {                                       \
-                    int64_t i = index_at(w, 0, place[0], a), j = index_at(w, 1, place[1], b);      \
-                    int64_t l = index_at(w, 2, place[2], e);                                       \
-                    if (i < 0 || i >= w->input[0] || j < 0 || j >= w->input[1] || l < 0 ||         \
-                        l >= w->input[2])                                                          \
-                        continue;                                                                  \
-                    int64_t at = (i * w->input[1] + j) * w->input[2] + l;                          \
-                    if (best < 0 || plane[at] > plane[best] || plane[at] != plane[at])             \
-                        best = at;                                                                 \
-                }                                                                                  \
-        return best;                                                                               \
-    }                                                                                              \
-    static void name(const kdl__window *w, const type *plane, type *values, int64_t *indices)      \
-    {                                                                                              \
-        EACH_OUTPUT                                                                                \
-        {                                                                                          \
-            const int64_t place[] = { x, y, z };                                                   \
-            *indices = name##_find(w, plane, place);                                               \
-            *values++ = *indices < 0 ? -INFINITY : plane[*indices];                                \
-            indices++;                                                                             \
-        }                                                                                          \
-    }
-DEFINE_MAX_POOL(max_pool_f32, float)
-DEFINE_MAX_POOL(max_pool_f64, double)
+static kdl__span window_span(const kdl__window *w, int d, int64_t place, int64_t behind,
+                             bool count_padding)
+{
+    int64_t size = w->input[d], step = w->dilation[d];
+    int64_t begin = place * w->stride[d] - w->padding[d];
+    int64_t end = smaller(begin + (w->kernel[d] - 1) * step + 1, size + behind);
+    /* The first one that is no padding. */
+    int64_t first = begin < 0 ? begin + (-begin + step - 1) / step * step : begin;
+    kdl__span span = { first, smaller(end, size), step, end - begin };
+    if (!count_padding)
+        span.counted = larger(span.end - span.begin, 0);
+    return span;
+}
 
-kdl_status kdl__compute_max_pool(kdl_tensor *input, const kdl__window *w, kdl_shape shape,
+void kdl__spans_of_window(kdl__spans *spans, const kdl__window *w, const int64_t behind[3],
+                          bool count_padding)
+{
+    for (int d = 0; d < 3; d++)
+        for (int64_t i = 0; i < spans->output[d]; i++)
+            spans->span[spans->start[d] + i] = window_span(w, d, i, behind[d], count_padding);
+}
+
+void kdl__spans_adaptive(kdl__spans *spans)
+{
+    for (int d = 0; d < 3; d++) {
+        int64_t size = spans->input[d], parts = spans->output[d];
+        for (int64_t i = 0; i < parts; i++) {
+            int64_t begin = i * size / parts, end = ((i + 1) * size + parts - 1) / parts;
+            spans->span[spans->start[d] + i] = (kdl__span){ begin, end, 1, end - begin };
+        }
+    }
+}
+
+/* Every place of a plane's output, with its spans as a, b and c. */
+#define EACH_OUTPUT(s, p)                                                                          \
+    const kdl__span *spans_ = (s)->span + (p) * (s)->plane;                                        \
+    for (const kdl__span *a = spans_ + (s)->start[0], *a_end_ = a + (s)->output[0]; a < a_end_;    \
+         a++)                                                                                      \
+        for (const kdl__span *b = spans_ + (s)->start[1], *b_end_ = b + (s)->output[1];            \
+             b < b_end_; b++)                                                                      \
+            for (const kdl__span *c = spans_ + (s)->start[2], *c_end_ = c + (s)->output[2];        \
+                 c < c_end_; c++)
+
+/* Every element of the input that a, b and c cover, as `at`. */
+#define EACH_COVERED(s)                                                                            \
+    for (int64_t i = a->begin; i < a->end; i += a->step)                                           \
+        for (int64_t j = b->begin; j < b->end; j += b->step)                                       \
+            for (int64_t row_ = (i * (s)->input[1] + j) * (s)->input[2], at = row_ + c->begin;     \
+                 at < row_ + c->end; at += c->step)
+
+/* ---- the loops --------------------------------------------------------------------------- */
+
+typedef struct pooling {
+    const kdl__spans *spans;
+    const char *from;
+    char *to;
+    int64_t *indices;
+    int64_t input, output; /* elements of a plane of `from`, of `to` */
+} pooling;
+
+#define DEFINE_POOLS(suffix, type)                                                                 \
+    static void max_##suffix(void *state, int64_t p)                                               \
+    {                                                                                              \
+        const pooling *pool = state;                                                               \
+        const kdl__spans *s = pool->spans;                                                         \
+        const type *plane = (const type *)pool->from + p * pool->input;                            \
+        type *value = (type *)pool->to + p * pool->output;                                         \
+        int64_t *index = pool->indices + p * pool->output;                                         \
+        EACH_OUTPUT(s, p)                                                                          \
+        {                                                                                          \
+            int64_t best = -1;                                                                     \
+            EACH_COVERED(s)                                                                        \
+            {                                                                                      \
+                if (best < 0 || plane[at] > plane[best] || plane[at] != plane[at])                 \
+                    best = at;                                                                     \
+            }                                                                                      \
+            *index++ = best;                                                                       \
+            *value++ = best < 0 ? -INFINITY : plane[best];                                         \
+        }                                                                                          \
+    }                                                                                              \
+    static void avg_##suffix(void *state, int64_t p)                                               \
+    {                                                                                              \
+        const pooling *pool = state;                                                               \
+        const kdl__spans *s = pool->spans;                                                         \
+        const type *plane = (const type *)pool->from + p * pool->input;                            \
+        type *value = (type *)pool->to + p * pool->output;                                         \
+        EACH_OUTPUT(s, p)                                                                          \
+        {                                                                                          \
+            double sum = 0;                                                                        \
+            EACH_COVERED(s) sum += plane[at];                                                      \
+            *value++ = (type)(sum / divisor_of(s, a, b, c));                                       \
+        }                                                                                          \
+    }                                                                                              \
+    static void avg_grad_##suffix(void *state, int64_t p)                                          \
+    {                                                                                              \
+        const pooling *pool = state;                                                               \
+        const kdl__spans *s = pool->spans;                                                         \
+        const type *grad = (const type *)pool->from + p * pool->input;                             \
+        type *plane = (type *)pool->to + p * pool->output;                                         \
+        EACH_OUTPUT(s, p)                                                                          \
+        {                                                                                          \
+            type share = (type)(*grad++ / divisor_of(s, a, b, c));                                 \
+            EACH_COVERED(s) plane[at] += share;                                                    \
+        }                                                                                          \
+    }                                                                                              \
+    static void scatter_##suffix(void *state, int64_t p)                                           \
+    {                                                                                              \
+        const pooling *pool = state;                                                               \
+        const type *from = (const type *)pool->from + p * pool->input;                             \
+        const int64_t *index = pool->indices + p * pool->input;                                    \
+        type *to = (type *)pool->to + p * pool->output;                                            \
+        for (int64_t i = 0; i < pool->input; i++)                                                  \
+            if (index[i] >= 0)                                                                     \
+                to[index[i]] = from[i];                                                            \
+    }                                                                                              \
+    static void scatter_add_##suffix(void *state, int64_t p)                                       \
+    {                                                                                              \
+        const pooling *pool = state;                                                               \
+        const type *from = (const type *)pool->from + p * pool->input;                             \
+        const int64_t *index = pool->indices + p * pool->input;                                    \
+        type *to = (type *)pool->to + p * pool->output;                                            \
+        for (int64_t i = 0; i < pool->input; i++)                                                  \
+            if (index[i] >= 0)                                                                     \
+                to[index[i]] += from[i];                                                           \
+    }                                                                                              \
+    static void gather_##suffix(void *state, int64_t p)                                            \
+    {                                                                                              \
+        const pooling *pool = state;                                                               \
+        const type *from = (const type *)pool->from + p * pool->input;                             \
+        const int64_t *index = pool->indices + p * pool->output;                                   \
+        type *to = (type *)pool->to + p * pool->output;                                            \
+        for (int64_t i = 0; i < pool->output; i++)                                                 \
+            to[i] = index[i] < 0 ? 0 : from[index[i]];                                             \
+    }
+
+static double divisor_of(const kdl__spans *s, const kdl__span *a, const kdl__span *b,
+                         const kdl__span *c)
+{
+    return (double)(s->divisor ? s->divisor : a->counted * b->counted * c->counted);
+}
+
+DEFINE_POOLS(f32, float)
+DEFINE_POOLS(f64, double)
+
+/* ---- calls ------------------------------------------------------------------------------- */
+
+static char *values_of(kdl_tensor *tensor)
+{
+    return (char *)tensor->storage->data +
+           (size_t)tensor->offset * kdl_dtype_nbytes(tensor->storage->dtype);
+}
+
+/* The two loops of a function, for f32 and f64, over all planes of `from` and `to`. */
+static void run(kdl_tensor *from, kdl_tensor *to, kdl_tensor *indices, const kdl__spans *spans,
+                int64_t planes, kdl__plane_task *const loops[2])
+{
+    if (planes == 0)
+        return;
+    pooling pool = { spans,
+                     values_of(from),
+                     values_of(to),
+                     indices ? (int64_t *)values_of(indices) : NULL,
+                     from->numel / planes,
+                     to->numel / planes };
+    kdl__each_plane(from->ctx, planes, larger(from->numel, to->numel),
+                    loops[kdl__float_index(from)], &pool);
+}
+
+static int64_t planes_of(const kdl_tensor *tensor, const int64_t sizes[3])
+{
+    int64_t volume = kdl__volume(sizes);
+    return volume ? tensor->numel / volume : 0;
+}
+
+kdl_status kdl__compute_max_pool(kdl_tensor *input, const kdl__spans *spans, kdl_shape shape,
                                  kdl_tensor **values, kdl_tensor **indices)
 {
+    static kdl__plane_task *const loops[] = { max_f32, max_f64 };
     kdl_context *ctx = input->ctx;
     *values = kdl__new_values(ctx, input->storage->dtype, shape.ndim, shape.sizes);
     *indices = kdl__new_values(ctx, KDL_I64, shape.ndim, shape.sizes);
-    if (!*values || !*indices)
-        return ctx->status;
-    int64_t volume = kdl__volume(w->input), places = kdl__volume(w->output);
-    int64_t planes = places ? (*values)->numel / places : 0;
-    for (int64_t p = 0; p < planes; p++) {
-        int64_t *found = (int64_t *)(*indices)->storage->data + p * places;
-        if (kdl__float_index(input))
-            max_pool_f64(w, (const double *)input->storage->data + input->offset + p * volume,
-                         (double *)(*values)->storage->data + p * places, found);
-        else
-            max_pool_f32(w, (const float *)input->storage->data + input->offset + p * volume,
-                         (float *)(*values)->storage->data + p * places, found);
-    }
-    return KDL_OK;
+    if (*values && *indices)
+        run(input, *values, *indices, spans, planes_of(*values, spans->output), loops);
+    return ctx->status;
 }
 
-kdl_tensor *kdl__compute_max_pool_grad(kdl_tensor *grad, kdl_tensor *indices, kdl_shape shape,
-                                       int64_t input_volume)
+kdl_tensor *kdl__compute_avg_pool(kdl_tensor *input, const kdl__spans *spans, kdl_shape shape)
 {
-    kdl_tensor *result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
-    if (!result)
-        return NULL;
-    memset(result->storage->data, 0, kdl_tensor_nbytes(result));
-    int64_t planes = input_volume ? result->numel / input_volume : 0;
-    int64_t places = planes ? grad->numel / planes : 0;
-    const int64_t *index = indices->storage->data;
-    for (int64_t i = 0; i < planes * places; i++) {
-        int64_t at = i / places * input_volume + index[i];
-        if (index[i] < 0)
-            continue;
-        if (kdl__float_index(grad))
-            ((double *)result->storage->data)[at] +=
-                ((const double *)grad->storage->data)[grad->offset + i];
-        else
-            ((float *)result->storage->data)[at] +=
-                ((const float *)grad->storage->data)[grad->offset + i];
-    }
-    return result;
-}
-
-/* ---- mean -------------------------------------------------------------------------------- */
-
-/* The part of the input that a window covers along one dimension, and how far it counts. */
-typedef struct extent {
-    int64_t begin, end, counted;
-} extent;
-
-static extent extent_of(const kdl__window *w, const kdl__average *average, int d, int64_t place)
-{
-    int64_t size = w->input[d], parts = w->output[d];
-    if (average->adaptive) {
-        int64_t begin = place * size / parts, end = ((place + 1) * size + parts - 1) / parts;
-        return (extent){ begin, end, end - begin };
-    }
-    int64_t begin = place * w->stride[d] - w->padding[d];
-    int64_t end = smaller(begin + w->kernel[d], size + average->behind[d]);
-    extent result = { larger(begin, 0), smaller(end, size), end - begin };
-    if (!average->count_include_pad)
-        result.counted = result.end - result.begin;
-    return result;
-}
-
-static double divisor_of(const kdl__average *average, const extent e[3])
-{
-    return (double)(average->divisor ? average->divisor
-                                     : e[0].counted * e[1].counted * e[2].counted);
-}
-
-#define EACH_COVERED(e)                                                                            \
-    for (int64_t i = (e)[0].begin; i < (e)[0].end; i++)                                            \
-        for (int64_t j = (e)[1].begin; j < (e)[1].end; j++)                                        \
-            for (int64_t l = (e)[2].begin; l < (e)[2].end; l++)
-
-#define DEFINE_AVG_POOL(name, type)                                                                \
-    static void name(const kdl__window *w, const kdl__average *average, const type *plane,         \
-                     type *values)                                                                 \
-    {                                                                                              \
-        EACH_OUTPUT                                                                                \
-        {                                                                                          \
-            extent e[] = { extent_of(w, average, 0, x), extent_of(w, average, 1, y),               \
-                           extent_of(w, average, 2, z) };                                          \
-            double sum = 0;                                                                        \
-            EACH_COVERED(e) sum += plane[(i * w->input[1] + j) * w->input[2] + l];                 \
-            *values++ = (type)(sum / divisor_of(average, e));                                      \
-        }                                                                                          \
-    }                                                                                              \
-    static void name##_grad(const kdl__window *w, const kdl__average *average, type *plane,        \
-                            const type *grad)                                                      \
-    {                                                                                              \
-        EACH_OUTPUT                                                                                \
-        {                                                                                          \
-            extent e[] = { extent_of(w, average, 0, x), extent_of(w, average, 1, y),               \
-                           extent_of(w, average, 2, z) };                                          \
-            type share = (type)(*grad++ / divisor_of(average, e));                                 \
-            EACH_COVERED(e) plane[(i * w->input[1] + j) * w->input[2] + l] += share;               \
-        }                                                                                          \
-    }
-DEFINE_AVG_POOL(avg_pool_f32, float)
-DEFINE_AVG_POOL(avg_pool_f64, double)
-
-kdl_tensor *kdl__compute_avg_pool(kdl_tensor *input, const kdl__window *w,
-                                  const kdl__average *average, kdl_shape shape)
-{
+    static kdl__plane_task *const loops[] = { avg_f32, avg_f64 };
     kdl_tensor *result =
         kdl__new_values(input->ctx, input->storage->dtype, shape.ndim, shape.sizes);
-    int64_t volume = kdl__volume(w->input), places = kdl__volume(w->output);
-    int64_t planes = result && places ? result->numel / places : 0;
-    for (int64_t p = 0; p < planes; p++) {
-        if (kdl__float_index(input))
-            avg_pool_f64(w, average,
-                         (const double *)input->storage->data + input->offset + p * volume,
-                         (double *)result->storage->data + p * places);
-        else
-            avg_pool_f32(w, average,
-                         (const float *)input->storage->data + input->offset + p * volume,
-                         (float *)result->storage->data + p * places);
-    }
+    if (result)
+        run(input, result, NULL, spans, planes_of(result, spans->output), loops);
     return result;
 }
 
-kdl_tensor *kdl__compute_avg_pool_grad(kdl_tensor *grad, const kdl__window *w,
-                                       const kdl__average *average, kdl_shape shape)
+static kdl_tensor *new_zeros(const kdl_tensor *like, const kdl_shape *shape)
 {
-    kdl_tensor *result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
-    if (!result)
-        return NULL;
-    memset(result->storage->data, 0, kdl_tensor_nbytes(result));
-    int64_t volume = kdl__volume(w->input), places = kdl__volume(w->output);
-    int64_t planes = places ? grad->numel / places : 0;
-    for (int64_t p = 0; p < planes; p++) {
-        if (kdl__float_index(grad))
-            avg_pool_f64_grad(w, average, (double *)result->storage->data + p * volume,
-                              (const double *)grad->storage->data + grad->offset + p * places);
-        else
-            avg_pool_f32_grad(w, average, (float *)result->storage->data + p * volume,
-                              (const float *)grad->storage->data + grad->offset + p * places);
-    }
+    kdl_tensor *result =
+        kdl__new_values(like->ctx, like->storage->dtype, shape->ndim, shape->sizes);
+    if (result)
+        memset(result->storage->data, 0, kdl_tensor_nbytes(result));
+    return result;
+}
+
+kdl_tensor *kdl__compute_avg_pool_grad(kdl_tensor *grad, const kdl__spans *spans, kdl_shape shape)
+{
+    static kdl__plane_task *const loops[] = { avg_grad_f32, avg_grad_f64 };
+    kdl_tensor *result = new_zeros(grad, &shape);
+    if (result)
+        run(grad, result, NULL, spans, planes_of(grad, spans->output), loops);
+    return result;
+}
+
+kdl_tensor *kdl__compute_scatter(kdl_tensor *source, kdl_tensor *indices, int64_t planes,
+                                 kdl_shape shape, bool add)
+{
+    static kdl__plane_task *const loops[] = { scatter_f32, scatter_f64 };
+    static kdl__plane_task *const adding[] = { scatter_add_f32, scatter_add_f64 };
+    kdl_tensor *result = new_zeros(source, &shape);
+    if (result)
+        run(source, result, indices, NULL, planes, add ? adding : loops);
+    return result;
+}
+
+kdl_tensor *kdl__compute_gather(kdl_tensor *source, kdl_tensor *indices, int64_t planes)
+{
+    static kdl__plane_task *const loops[] = { gather_f32, gather_f64 };
+    kdl_tensor *result =
+        kdl__new_values(source->ctx, source->storage->dtype, indices->ndim, indices->dims);
+    if (result)
+        run(source, result, indices, NULL, planes, loops);
     return result;
 }

@@ -30,26 +30,62 @@ kdl_tensor *kdl__compute_conv_weight_grad(kdl_tensor *grad, kdl_tensor *input,
                                           const kdl__window *window, int64_t groups,
                                           kdl_shape shape);
 
+/* output (N, O, ...) += bias (O). */
+void kdl__compute_add_bias(kdl_tensor *output, kdl_tensor *bias);
+
+/* ---- pooling ----------------------------------------------------------------------------- */
+
+/* The input's elements that one window covers along a dimension, and how many an average counts. */
+typedef struct kdl__span {
+    int64_t begin, end, step, counted;
+} kdl__span;
+
+/* The windows of a pooling: in each dimension one span for each place in the output. */
+typedef struct kdl__spans {
+    int64_t input[3], output[3];
+    int64_t start[3]; /* where a dimension's spans begin in `span` */
+    int64_t plane;    /* from the spans of a plane to those of the next; 0: all have the same */
+    int64_t divisor;  /* of averages; 0: what the window counts */
+    size_t nbytes;    /* of all of this */
+    kdl__span span[];
+} kdl__spans;
+
+/* With room for the spans, of each of `planes` planes or (0) one for all. The caller frees them. */
+kdl__spans *kdl__spans_new(kdl_context *ctx, const int64_t input[3], const int64_t output[3],
+                           int64_t planes);
 /*
- * The largest element of each window (NaN wins), and where it lies in its plane (i64), in tensors of
- * `shape`; the padding counts as -inf. Planes are what dimensions before the spatial ones make up.
+ * Sets those of a kernel that moves over the input; `behind` is the padding after the last element.
+ * An average counts padding too with `count_padding`.
  */
-kdl_status kdl__compute_max_pool(kdl_tensor *input, const kdl__window *window, kdl_shape shape,
+void kdl__spans_of_window(kdl__spans *spans, const kdl__window *window, const int64_t behind[3],
+                          bool count_padding);
+/* Sets those of adaptive pooling: from floor(i in / out) to ceil((i + 1) in / out). */
+void kdl__spans_adaptive(kdl__spans *spans);
+
+/*
+ * The largest element of each window (NaN wins), and where it lies in its plane (i64, -1: in an
+ * empty window), in tensors of `shape`. Planes are what dimensions before the spatial ones make up.
+ */
+kdl_status kdl__compute_max_pool(kdl_tensor *input, const kdl__spans *spans, kdl_shape shape,
                                  kdl_tensor **values, kdl_tensor **indices);
-kdl_tensor *kdl__compute_max_pool_grad(kdl_tensor *grad, kdl_tensor *indices, kdl_shape shape,
-                                       int64_t input_volume);
+/* The mean of each window, and its gradient. */
+kdl_tensor *kdl__compute_avg_pool(kdl_tensor *input, const kdl__spans *spans, kdl_shape shape);
+kdl_tensor *kdl__compute_avg_pool_grad(kdl_tensor *grad, const kdl__spans *spans, kdl_shape shape);
 
-/* How an average divides: by the kernel's volume with padding or without, or by `divisor`. */
-typedef struct kdl__average {
-    bool count_include_pad;
-    int64_t divisor;   /* 0: none given */
-    int64_t behind[3]; /* padding after the last element */
-    bool adaptive;     /* windows from floor(i in / out) to ceil((i + 1) in / out) */
-} kdl__average;
+/*
+ * Elements by where they lie in planes: a tensor of `shape` with each value of `source` put (last
+ * wins), or added, at its index in its plane; and what lies at the indices. Indices below 0 are left
+ * out. `planes`: how many planes there are.
+ */
+kdl_tensor *kdl__compute_scatter(kdl_tensor *source, kdl_tensor *indices, int64_t planes,
+                                 kdl_shape shape, bool add);
+kdl_tensor *kdl__compute_gather(kdl_tensor *source, kdl_tensor *indices, int64_t planes);
 
-kdl_tensor *kdl__compute_avg_pool(kdl_tensor *input, const kdl__window *window,
-                                  const kdl__average *average, kdl_shape shape);
-kdl_tensor *kdl__compute_avg_pool_grad(kdl_tensor *grad, const kdl__window *window,
-                                       const kdl__average *average, kdl_shape shape);
+/* ---- planes ------------------------------------------------------------------------------ */
+
+/* Runs task(state, plane) for each plane, on several threads where `work` elements are worth it. */
+typedef void kdl__plane_task(void *state, int64_t plane);
+kdl_status kdl__each_plane(kdl_context *ctx, int64_t planes, int64_t work, kdl__plane_task *task,
+                           void *state);
 
 #endif

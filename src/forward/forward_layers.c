@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The forwards of layers: containers, linear, convolution, pooling, norms, activations. */
+/* The forwards of layers: containers, linear, norms, activations. */
 #include <math.h>
-#include <string.h>
 
 #include "autograd/function.h"
 #include "forward/forwards.h"
@@ -45,63 +44,7 @@ static kdl_tensor *flatten(kdl_module *module, kdl_tensor *input)
     return kdl_flatten(input, (int)options->start_dim, (int)options->end_dim);
 }
 
-/* ---- convolutions, pooling, norms --------------------------------------------------------- */
-
-static kdl_tensor *conv(kdl_module *module, kdl_tensor *input)
-{
-    const kdl_conv_options *own = kdl_module_fields(module);
-    kdl_f_conv_options options = KDL_F_CONV_DEFAULTS;
-    if (strcmp(own->padding_mode, "zeros") != 0) {
-        kdl__fail_at(module->ctx, "kdl_forward", KDL_ERROR_NOT_IMPLEMENTED,
-                     "%s does not compute with padding_mode='%s' yet", module->class->name,
-                     own->padding_mode);
-        return NULL;
-    }
-    options.strides = own->strides;
-    options.paddings = own->paddings;
-    options.dilations = own->dilations;
-    options.groups = own->groups;
-    return kdl_f_conv_with(own->kernel_size.ndim, input, kdl_parameter(module, "weight"),
-                           kdl_parameter(module, "bias"), &options);
-}
-
-/* How many spatial dimensions a class has: the digit at the end of its name, "2d". */
-static int spatial(const kdl_module *module)
-{
-    const kdl_module_class *class = module->class;
-    while (!class->arguments) /* one of the user's, derived from it */
-        class = class->parent;
-    return class->name[strlen(class->name) - 2] - '0';
-}
-
-static kdl_tensor *max_pool(kdl_module *module, kdl_tensor *input)
-{
-    const kdl_max_pool_options *own = kdl_module_fields(module);
-    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
-    options.strides = own->strides;
-    options.paddings = own->paddings;
-    options.dilations = own->dilations;
-    options.ceil_mode = own->ceil_mode;
-    return kdl_f_max_pool_with(spatial(module), input, own->kernel_size, &options);
-}
-
-static kdl_tensor *avg_pool(kdl_module *module, kdl_tensor *input)
-{
-    const kdl_avg_pool_options *own = kdl_module_fields(module);
-    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
-    options.strides = own->strides;
-    options.paddings = own->paddings;
-    options.ceil_mode = own->ceil_mode;
-    options.count_include_pad = own->count_include_pad;
-    options.divisor_override = own->divisor_override;
-    return kdl_f_avg_pool_with(spatial(module), input, own->kernel_size, &options);
-}
-
-static kdl_tensor *adaptive_avg_pool(kdl_module *module, kdl_tensor *input)
-{
-    const kdl_adaptive_pool_options *own = kdl_module_fields(module);
-    return kdl_f_adaptive_avg_pool(spatial(module), input, own->output_size);
-}
+/* ---- norms ------------------------------------------------------------------------------- */
 
 static kdl_tensor *layer_norm(kdl_module *module, kdl_tensor *input)
 {
@@ -232,18 +175,6 @@ const kdl__forward_entry kdl__layer_forwards[] = {
     KDL__ONE(KDL_CLASS_THRESHOLD, threshold),
     KDL__ONE(KDL_CLASS_SOFTMAX, softmax),
     KDL__ONE(KDL_CLASS_LOG_SOFTMAX, log_softmax),
-    KDL__ONE(KDL_CLASS_CONV1D, conv),
-    KDL__ONE(KDL_CLASS_CONV2D, conv),
-    KDL__ONE(KDL_CLASS_CONV3D, conv),
-    KDL__ONE(KDL_CLASS_MAX_POOL1D, max_pool),
-    KDL__ONE(KDL_CLASS_MAX_POOL2D, max_pool),
-    KDL__ONE(KDL_CLASS_MAX_POOL3D, max_pool),
-    KDL__ONE(KDL_CLASS_AVG_POOL1D, avg_pool),
-    KDL__ONE(KDL_CLASS_AVG_POOL2D, avg_pool),
-    KDL__ONE(KDL_CLASS_AVG_POOL3D, avg_pool),
-    KDL__ONE(KDL_CLASS_ADAPTIVE_AVG_POOL1D, adaptive_avg_pool),
-    KDL__ONE(KDL_CLASS_ADAPTIVE_AVG_POOL2D, adaptive_avg_pool),
-    KDL__ONE(KDL_CLASS_ADAPTIVE_AVG_POOL3D, adaptive_avg_pool),
     KDL__ONE(KDL_CLASS_LAYER_NORM, layer_norm),
     KDL__ONE(KDL_CLASS_RMS_NORM, rms_norm),
     KDL__ONE(KDL_CLASS_GROUP_NORM, group_norm),

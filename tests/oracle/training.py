@@ -53,7 +53,7 @@ class PoolOptions(ctypes.Structure):
 
     _fields_ = [("nbytes", SIZE), ("stride", IntOrShape), ("padding", IntOrShape),
                 ("dilation", IntOrShape), ("ceil_mode", BOOL), ("count_include_pad", BOOL),
-                ("divisor_override", LONG)]
+                ("divisor_override", LONG), ("indices", ctypes.POINTER(POINTER))]
 
 
 REDUCTIONS = ("none", "mean", "sum")

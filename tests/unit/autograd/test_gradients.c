@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients by themselves: each function against finite differences in f64, and its memory. */
-#include <math.h>
 #include "kindling/train.h"
 #include "support/counting_allocator.h"
+#include "support/gradients.h"
 #include "support/unit.h"
 
 static int set_up(void **state)
@@ -22,74 +22,6 @@ static int tear_down(void **state)
 }
 
 /* ---- finite differences ------------------------------------------------------------------ */
-
-/* A function of two tensors (3, 4), of which it may leave the second alone. */
-typedef kdl_tensor *body(kdl_tensor *a, kdl_tensor *b);
-
-/* The sum of what the function gives, weighted so that no element is like another. */
-static kdl_tensor *weighted(body *function, kdl_tensor *a, kdl_tensor *b)
-{
-    kdl_tensor *value = function(a, b);
-    kdl_tensor *flat = value ? kdl_reshape(value, KDL_SHAPE(-1)) : NULL;
-    kdl_tensor *weights = NULL, *product = NULL, *sum = NULL;
-    if (flat)
-        weights =
-            kdl_linspace(kdl_tensor_context(a), 0.5, 1.5, kdl_tensor_numel(flat), .dtype = KDL_F64);
-    if (weights)
-        product = kdl_mul_tensor(flat, weights);
-    if (product)
-        sum = kdl_sum(product);
-    kdl_tensor_release(value);
-    kdl_tensor_release(flat);
-    kdl_tensor_release(weights);
-    kdl_tensor_release(product);
-    return sum;
-}
-
-static double evaluate(body *function, kdl_tensor *a, kdl_tensor *b)
-{
-    kdl_tensor *sum = weighted(function, a, b);
-    assert_non_null(sum);
-    double value = kdl_tensor_item(sum);
-    kdl_tensor_release(sum);
-    return value;
-}
-
-static void check_gradient(body *function, kdl_tensor *a, kdl_tensor *b, kdl_tensor *moved)
-{
-    static const double step = 1e-6;
-    double *values = kdl_tensor_data(moved);
-    const double *grad = kdl_tensor_data(kdl_tensor_grad(moved));
-    for (int64_t i = 0; i < kdl_tensor_numel(moved); i++) {
-        double kept = values[i];
-        values[i] = kept + step;
-        double above = evaluate(function, a, b);
-        values[i] = kept - step;
-        double below = evaluate(function, a, b);
-        values[i] = kept;
-        assert_float_equal(grad[i], (above - below) / (2 * step), 1e-6 * (1 + fabs(grad[i])));
-    }
-}
-
-static void check_function(kdl_context *ctx, body *function)
-{
-    kdl_tensor *a = kdl_rand(ctx, KDL_SHAPE(3, 4), .dtype = KDL_F64);
-    kdl_tensor *b = kdl_rand(ctx, KDL_SHAPE(3, 4), .dtype = KDL_F64);
-    kdl_add_(a, 0.3);
-    kdl_add_(b, 0.4);
-    kdl_requires_grad_(a, true);
-    kdl_requires_grad_(b, true);
-    kdl_tensor *sum = weighted(function, a, b);
-    assert_int_equal(kdl_backward(sum), KDL_OK);
-    kdl_tensor_release(sum);
-    bool was = kdl_set_grad_enabled(ctx, false);
-    check_gradient(function, a, b, a);
-    if (kdl_tensor_grad(b))
-        check_gradient(function, a, b, b);
-    kdl_set_grad_enabled(ctx, was);
-    kdl_tensor_release(a);
-    kdl_tensor_release(b);
-}
 
 #define UNARY(name, call)                                                                          \
     static kdl_tensor *name(kdl_tensor *a, kdl_tensor *b)                                          \
@@ -196,7 +128,7 @@ static kdl_tensor *batch_normalized(kdl_tensor *a, kdl_tensor *b)
 
 static void test_finite_differences(void **state)
 {
-    static body *const functions[] = {
+    static gradient_body *const functions[] = {
         exponential, logarithm,   root,           inverse,          power,
         tangent,     sigmoid,     gelu,           gelu_tanh,        mish,
         softplus,    softmax,     mean,           largest,          turned,
@@ -205,7 +137,7 @@ static void test_finite_differences(void **state)
         pooled,      normalized,  rms_normalized, batch_normalized,
     };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        check_function(*state, functions[i]);
+        check_gradients(*state, functions[i]);
 }
 
 /* ---- the graph --------------------------------------------------------------------------- */

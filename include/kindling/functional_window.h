@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * torch.nn.functional's convolutions, pooling, padding and what else moves over one to three spatial
+ * dimensions, in libkindling_train. Where PyTorch takes an int or a tuple of one for each dimension,
+ * an argument has two names, `.stride = 2` and `.strides = KDL_SHAPE(2, 1)`; those that come first
+ * take either. The input is (N, C, ...) or, where it is not said otherwise, (C, ...).
+ */
+#ifndef KINDLING_FUNCTIONAL_WINDOW_H
+#define KINDLING_FUNCTIONAL_WINDOW_H
+
+#include "kindling/layer.h"
+#include "kindling/math.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- convolution ------------------------------------------------------------------------- */
+
+/** Options of kdl_f_conv1d() to kdl_f_conv3d(); start from KDL_F_CONV_DEFAULTS. */
+typedef struct kdl_f_conv_options {
+    size_t nbytes;                         /**< sizeof(kdl_f_conv_options), for the ABI */
+    KDL_INT_OR_SHAPE(stride, strides);     /**< default 1 */
+    KDL_INT_OR_SHAPE(padding, paddings);   /**< default 0; KDL_PADDING_SAME, _VALID */
+    KDL_INT_OR_SHAPE(dilation, dilations); /**< default 1 */
+    int64_t groups;                        /**< default 1 */
+} kdl_f_conv_options;
+
+#define KDL_F_CONV_DEFAULTS                                                                        \
+    {                                                                                              \
+        sizeof(kdl_f_conv_options), KDL__DEFAULT_INT(1), KDL__DEFAULT_INT(0), KDL__DEFAULT_INT(1), \
+            1                                                                                      \
+    }
+#define KDL__F_CONV(nd, input, weight, bias, ...)                                                  \
+    KDL__WITH(kdl_f_conv_options, KDL_F_CONV_DEFAULTS, (__VA_ARGS__), kdl_f_conv_with, nd, input,  \
+              weight, bias)
+
+/**
+ * F.conv1d, conv2d, conv3d(input, weight, bias, stride=1, padding=0, dilation=1, groups=1): input
+ * (N, C, ...) or (C, ...), weight (O, C / groups, ...), bias (O) or NULL. RuntimeError where sizes
+ * do not fit.
+ */
+#define kdl_f_conv1d(input, weight, bias, ...) KDL__F_CONV(1, input, weight, bias, __VA_ARGS__)
+#define kdl_f_conv2d(input, weight, bias, ...) KDL__F_CONV(2, input, weight, bias, __VA_ARGS__)
+#define kdl_f_conv3d(input, weight, bias, ...) KDL__F_CONV(3, input, weight, bias, __VA_ARGS__)
+KDL_API kdl_tensor *kdl_f_conv_with(int nd, kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
+                                    const kdl_f_conv_options *options);
+
+/** Options of kdl_f_conv_transpose1d() to 3d(); start from KDL_F_CONV_TRANSPOSE_DEFAULTS. */
+typedef struct kdl_f_conv_transpose_options {
+    size_t nbytes;                                     /**< sizeof(..._options), for the ABI */
+    KDL_INT_OR_SHAPE(stride, strides);                 /**< default 1 */
+    KDL_INT_OR_SHAPE(padding, paddings);               /**< default 0 */
+    KDL_INT_OR_SHAPE(output_padding, output_paddings); /**< default 0 */
+    KDL_INT_OR_SHAPE(dilation, dilations);             /**< default 1 */
+    int64_t groups;                                    /**< default 1 */
+} kdl_f_conv_transpose_options;
+
+#define KDL_F_CONV_TRANSPOSE_DEFAULTS                                                              \
+    {                                                                                              \
+        sizeof(kdl_f_conv_transpose_options), KDL__DEFAULT_INT(1), KDL__DEFAULT_INT(0),            \
+            KDL__DEFAULT_INT(0), KDL__DEFAULT_INT(1), 1                                            \
+    }
+#define KDL__F_CONV_TRANSPOSE(nd, input, weight, bias, ...)                                        \
+    KDL__WITH(kdl_f_conv_transpose_options, KDL_F_CONV_TRANSPOSE_DEFAULTS, (__VA_ARGS__),          \
+              kdl_f_conv_transpose_with, nd, input, weight, bias)
+
+/**
+ * F.conv_transpose1d, 2d, 3d(input, weight, bias, stride=1, padding=0, output_padding=0, groups=1,
+ * dilation=1): input (N, C, ...) or (C, ...), weight (C, O / groups, ...), bias (O) or NULL.
+ * RuntimeError where sizes do not fit.
+ */
+#define kdl_f_conv_transpose1d(input, weight, bias, ...)                                           \
+    KDL__F_CONV_TRANSPOSE(1, input, weight, bias, __VA_ARGS__)
+#define kdl_f_conv_transpose2d(input, weight, bias, ...)                                           \
+    KDL__F_CONV_TRANSPOSE(2, input, weight, bias, __VA_ARGS__)
+#define kdl_f_conv_transpose3d(input, weight, bias, ...)                                           \
+    KDL__F_CONV_TRANSPOSE(3, input, weight, bias, __VA_ARGS__)
+KDL_API kdl_tensor *kdl_f_conv_transpose_with(int nd, kdl_tensor *input, kdl_tensor *weight,
+                                              kdl_tensor *bias,
+                                              const kdl_f_conv_transpose_options *options);
+
+/* ---- padding ----------------------------------------------------------------------------- */
+
+/** Options of kdl_f_pad(); start from KDL_F_PAD_DEFAULTS. */
+typedef struct kdl_f_pad_options {
+    size_t nbytes;    /**< sizeof(kdl_f_pad_options), for the ABI */
+    const char *mode; /**< default "constant"; "reflect", "replicate", "circular" */
+    double value;     /**< of "constant": default 0 */
+} kdl_f_pad_options;
+
+#define KDL_F_PAD_DEFAULTS                                                                         \
+    {                                                                                              \
+        sizeof(kdl_f_pad_options), "constant", 0                                                   \
+    }
+
+/**
+ * F.pad(input, pad, mode='constant', value=0): `pad` is a KDL_SHAPE of what is put before and behind
+ * the last dimension, then the one before it, and so on; a negative number takes away. "constant"
+ * pads any dimensions of any input, the others the last one to three of an input of one or two more.
+ * RuntimeError for what does not fit, NotImplementedError for other numbers of dimensions and modes.
+ */
+#define kdl_f_pad(input, pad, ...)                                                                 \
+    KDL__WITH(kdl_f_pad_options, KDL_F_PAD_DEFAULTS, (__VA_ARGS__), kdl_f_pad_with, input, pad)
+KDL_API kdl_tensor *kdl_f_pad_with(kdl_tensor *input, kdl_shape pad,
+                                   const kdl_f_pad_options *options);
+
+/* ---- pooling ----------------------------------------------------------------------------- */
+
+/** Options of the pooling functions, as far as each has them; start from KDL_F_POOL_DEFAULTS. */
+typedef struct kdl_f_pool_options {
+    size_t nbytes;                         /**< sizeof(kdl_f_pool_options), for the ABI */
+    KDL_INT_OR_SHAPE(stride, strides);     /**< default KDL_NONE_INT: kernel_size */
+    KDL_INT_OR_SHAPE(padding, paddings);   /**< default 0 */
+    KDL_INT_OR_SHAPE(dilation, dilations); /**< max only: default 1 */
+    bool ceil_mode;                        /**< default false */
+    bool count_include_pad;                /**< average only: default true */
+    int64_t divisor_override;              /**< average only: default KDL_NONE_INT */
+    kdl_tensor **indices; /**< max only: gets one reference to where they lie; default NULL */
+} kdl_f_pool_options;
+
+#define KDL_F_POOL_DEFAULTS                                                                        \
+    {                                                                                              \
+        sizeof(kdl_f_pool_options), KDL__DEFAULT_INT(KDL_NONE_INT), KDL__DEFAULT_INT(0),           \
+            KDL__DEFAULT_INT(1), false, true, KDL_NONE_INT, NULL                                   \
+    }
+#define KDL__F_POOL(function, nd, input, kernel, ...)                                              \
+    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), function, nd, input,         \
+              KDL__AS_SHAPE(kernel))
+
+/**
+ * F.max_pool1d, 2d, 3d(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+ * `.indices = &indices` gets them as i64, each its element's place in its plane (C is no part of it).
+ * RuntimeError where sizes do not fit.
+ */
+#define kdl_f_max_pool1d(input, kernel, ...)                                                       \
+    KDL__F_POOL(kdl_f_max_pool_with, 1, input, kernel, __VA_ARGS__)
+#define kdl_f_max_pool2d(input, kernel, ...)                                                       \
+    KDL__F_POOL(kdl_f_max_pool_with, 2, input, kernel, __VA_ARGS__)
+#define kdl_f_max_pool3d(input, kernel, ...)                                                       \
+    KDL__F_POOL(kdl_f_max_pool_with, 3, input, kernel, __VA_ARGS__)
+/** F.avg_pool1d, 2d, 3d(input, kernel_size, stride, padding, ceil_mode, count_include_pad, ...). */
+#define kdl_f_avg_pool1d(input, kernel, ...)                                                       \
+    KDL__F_POOL(kdl_f_avg_pool_with, 1, input, kernel, __VA_ARGS__)
+#define kdl_f_avg_pool2d(input, kernel, ...)                                                       \
+    KDL__F_POOL(kdl_f_avg_pool_with, 2, input, kernel, __VA_ARGS__)
+#define kdl_f_avg_pool3d(input, kernel, ...)                                                       \
+    KDL__F_POOL(kdl_f_avg_pool_with, 3, input, kernel, __VA_ARGS__)
+KDL_API kdl_tensor *kdl_f_max_pool_with(int nd, kdl_tensor *input, kdl_shape kernel_size,
+                                        const kdl_f_pool_options *options);
+KDL_API kdl_tensor *kdl_f_avg_pool_with(int nd, kdl_tensor *input, kdl_shape kernel_size,
+                                        const kdl_f_pool_options *options);
+/** F.adaptive_avg_pool1d, 2d, 3d (nd = 1, 2, 3); KDL_NONE_INT in output_size: the input's size. */
+KDL_API kdl_tensor *kdl_f_adaptive_avg_pool(int nd, kdl_tensor *input, kdl_shape output_size);
+/** F.adaptive_max_pool1d, 2d, 3d; *indices (may be NULL) gets one reference to where they lie. */
+KDL_API kdl_tensor *kdl_f_adaptive_max_pool(int nd, kdl_tensor *input, kdl_shape output_size,
+                                            kdl_tensor **indices);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The forwards of convolutions, pooling and padding. */
+#include <string.h>
+
+#include "forward/forwards.h"
+#include "kindling/functional_window.h"
+#include "kindling/nn.h"
+
+/* How many spatial dimensions a class has: the digit at the end of its name, "2d". */
+static int spatial(const kdl_module *module)
+{
+    const kdl_module_class *class = module->class;
+    while (!class->arguments) /* one of the user's, derived from it */
+        class = class->parent;
+    return class->name[strlen(class->name) - 2] - '0';
+}
+
+/* ---- convolutions ------------------------------------------------------------------------ */
+
+/* _ConvNd's _reversed_padding_repeated_twice: what a mode other than zeros is padded with. */
+static kdl_shape pad_of(const kdl_conv_options *conv)
+{
+    int nd = conv->kernel_size.ndim;
+    kdl_shape pad = { .ndim = 2 * nd };
+    for (int d = 0; d < nd; d++) {
+        int64_t *both = &pad.sizes[2 * (nd - 1 - d)];
+        both[0] = both[1] = conv->paddings.ndim > 0 ? conv->paddings.sizes[d] : 0;
+        if (conv->paddings.ndim == 0 && conv->padding == KDL_PADDING_SAME) {
+            int64_t total = conv->dilations.sizes[d] * (conv->kernel_size.sizes[d] - 1);
+            both[0] = total / 2;
+            both[1] = total - both[0];
+        }
+    }
+    return pad;
+}
+
+static kdl_tensor *conv(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_conv_options *own = kdl_module_fields(module);
+    kdl_f_conv_options options = KDL_F_CONV_DEFAULTS;
+    options.strides = own->strides;
+    options.dilations = own->dilations;
+    options.groups = own->groups;
+    kdl_tensor *padded = NULL;
+    if (strcmp(own->padding_mode, "zeros") == 0) {
+        options.paddings = own->paddings;
+        padded = kdl_tensor_retain(input);
+    } else {
+        padded = kdl_f_pad(input, pad_of(own), .mode = own->padding_mode);
+    }
+    kdl_tensor *result =
+        kdl_f_conv_with(own->kernel_size.ndim, padded, kdl_parameter(module, "weight"),
+                        kdl_parameter(module, "bias"), &options);
+    kdl_tensor_release(padded);
+    return result;
+}
+
+static kdl_tensor *conv_transpose(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_conv_options *own = kdl_module_fields(module);
+    kdl_f_conv_transpose_options options = KDL_F_CONV_TRANSPOSE_DEFAULTS;
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.output_paddings = own->output_paddings;
+    options.dilations = own->dilations;
+    options.groups = own->groups;
+    return kdl_f_conv_transpose_with(own->kernel_size.ndim, input, kdl_parameter(module, "weight"),
+                                     kdl_parameter(module, "bias"), &options);
+}
+
+/* ---- pooling ----------------------------------------------------------------------------- */
+
+/* Where a second output goes, if return_indices gives one and it is wanted. */
+static kdl_tensor **second(kdl_tensor **outputs, int output_count)
+{
+    return output_count > 1 ? &outputs[1] : NULL;
+}
+
+static kdl_status max_pool(kdl_module *module, kdl_tensor *const *inputs, int input_count,
+                           kdl_tensor **outputs, int output_count)
+{
+    (void)input_count;
+    const kdl_max_pool_options *own = kdl_module_fields(module);
+    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.dilations = own->dilations;
+    options.ceil_mode = own->ceil_mode;
+    if (own->return_indices)
+        options.indices = second(outputs, output_count);
+    outputs[0] = kdl_f_max_pool_with(spatial(module), inputs[0], own->kernel_size, &options);
+    return module->ctx->status;
+}
+
+static kdl_tensor *avg_pool(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_avg_pool_options *own = kdl_module_fields(module);
+    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
+    options.strides = own->strides;
+    options.paddings = own->paddings;
+    options.ceil_mode = own->ceil_mode;
+    options.count_include_pad = own->count_include_pad;
+    options.divisor_override = own->divisor_override;
+    return kdl_f_avg_pool_with(spatial(module), input, own->kernel_size, &options);
+}
+
+static kdl_tensor *adaptive_avg_pool(kdl_module *module, kdl_tensor *input)
+{
+    const kdl_adaptive_pool_options *own = kdl_module_fields(module);
+    return kdl_f_adaptive_avg_pool(spatial(module), input, own->output_size);
+}
+
+static kdl_status adaptive_max_pool(kdl_module *module, kdl_tensor *const *inputs, int input_count,
+                                    kdl_tensor **outputs, int output_count)
+{
+    (void)input_count;
+    const kdl_adaptive_pool_options *own = kdl_module_fields(module);
+    outputs[0] =
+        kdl_f_adaptive_max_pool(spatial(module), inputs[0], own->output_size,
+                                own->return_indices ? second(outputs, output_count) : NULL);
+    return module->ctx->status;
+}
+
+/* ---- padding ----------------------------------------------------------------------------- */
+
+static kdl_tensor *pad_by(kdl_module *module, kdl_tensor *input, const char *mode)
+{
+    const kdl_pad_options *own = kdl_module_fields(module);
+    return kdl_f_pad(input, own->padding, .mode = mode, .value = kdl_number(own->value));
+}
+
+static kdl_tensor *constant_pad(kdl_module *module, kdl_tensor *input)
+{
+    return pad_by(module, input, "constant");
+}
+
+static kdl_tensor *reflection_pad(kdl_module *module, kdl_tensor *input)
+{
+    return pad_by(module, input, "reflect");
+}
+
+static kdl_tensor *replication_pad(kdl_module *module, kdl_tensor *input)
+{
+    return pad_by(module, input, "replicate");
+}
+
+/* nn.CircularPad*'s _check_input_dim. */
+static kdl_tensor *circular_pad(kdl_module *module, kdl_tensor *input)
+{
+    int nd = spatial(module), ndim = kdl_tensor_ndim(input);
+    if (ndim != nd + 1 && ndim != nd + 2) {
+        kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_VALUE,
+                     "expected %dD or %dD input (got %dD input)", nd + 1, nd + 2, ndim);
+        return NULL;
+    }
+    return pad_by(module, input, "circular");
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+#define FORWARDS(n)                                                                                \
+    KDL__ONE(KDL_CLASS_CONV##n##D, conv),                                                          \
+        KDL__ONE(KDL_CLASS_CONV_TRANSPOSE##n##D, conv_transpose),                                  \
+        KDL__SEVERAL(KDL_CLASS_MAX_POOL##n##D, max_pool, 1, 1, 2),                                 \
+        KDL__ONE(KDL_CLASS_AVG_POOL##n##D, avg_pool),                                              \
+        KDL__ONE(KDL_CLASS_ADAPTIVE_AVG_POOL##n##D, adaptive_avg_pool),                            \
+        KDL__SEVERAL(KDL_CLASS_ADAPTIVE_MAX_POOL##n##D, adaptive_max_pool, 1, 1, 2),               \
+        KDL__ONE(KDL_CLASS_CONSTANT_PAD##n##D, constant_pad),                                      \
+        KDL__ONE(KDL_CLASS_ZERO_PAD##n##D, constant_pad),                                          \
+        KDL__ONE(KDL_CLASS_REFLECTION_PAD##n##D, reflection_pad),                                  \
+        KDL__ONE(KDL_CLASS_REPLICATION_PAD##n##D, replication_pad),                                \
+        KDL__ONE(KDL_CLASS_CIRCULAR_PAD##n##D, circular_pad)
+
+const kdl__forward_entry kdl__window_forwards[] = {
+    FORWARDS(1),
+    FORWARDS(2),
+    FORWARDS(3),
+    KDL__END_OF_FORWARDS,
+};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gradients against finite differences, for tests of libkindling_train. */
+#ifndef KDL_TESTS_SUPPORT_GRADIENTS_H
+#define KDL_TESTS_SUPPORT_GRADIENTS_H
+
+#include "kindling/tensor.h"
+
+/* A function of two tensors (3, 4), of which it may leave the second alone. */
+typedef kdl_tensor *gradient_body(kdl_tensor *a, kdl_tensor *b);
+
+/* Asserts that the gradients of both in f64 are what finite differences say. */
+void check_gradients(kdl_context *ctx, gradient_body *function);
+
+#endif
