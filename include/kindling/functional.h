@@ -7,6 +7,7 @@
 #define KINDLING_FUNCTIONAL_H
 
 #include "kindling/functional_window.h"
+#include "kindling/functional_loss.h"
 #include "kindling/layer.h"
 #include "kindling/math.h"
 
@@ -78,48 +79,6 @@ KDL_API kdl_tensor *kdl_f_group_norm(kdl_tensor *input, int64_t num_groups, kdl_
 KDL_API kdl_tensor *kdl_f_batch_norm(kdl_tensor *input, kdl_tensor *running_mean,
                                      kdl_tensor *running_var, kdl_tensor *weight, kdl_tensor *bias,
                                      bool training, double momentum, double eps);
-
-/* ---- losses ------------------------------------------------------------------------------ */
-
-/** How the losses of elements become one: PyTorch's reduction='none', 'mean', 'sum'. */
-typedef enum kdl_reduction {
-    KDL_REDUCTION_NONE,
-    KDL_REDUCTION_MEAN,
-    KDL_REDUCTION_SUM
-} kdl_reduction;
-
-/** F.mse_loss, F.l1_loss(input, target, reduction): of one size. RuntimeError for others. */
-KDL_API kdl_tensor *kdl_f_mse_loss(kdl_tensor *input, kdl_tensor *target, kdl_reduction reduction);
-KDL_API kdl_tensor *kdl_f_l1_loss(kdl_tensor *input, kdl_tensor *target, kdl_reduction reduction);
-
-/** Options of kdl_f_cross_entropy(), kdl_f_nll_loss(); start from KDL_F_CLASS_LOSS_DEFAULTS. */
-typedef struct kdl_f_class_loss_options {
-    size_t nbytes;           /**< sizeof(kdl_f_class_loss_options), for the ABI */
-    int64_t ignore_index;    /**< targets that do not count; default -100 */
-    kdl_reduction reduction; /**< default KDL_REDUCTION_MEAN */
-} kdl_f_class_loss_options;
-
-#define KDL_F_CLASS_LOSS_DEFAULTS                                                                  \
-    {                                                                                              \
-        sizeof(kdl_f_class_loss_options), -100, KDL_REDUCTION_MEAN                                 \
-    }
-
-/**
- * F.cross_entropy(input, target, ignore_index=-100, reduction='mean'): input (N, C) scores, target
- * (N) classes (i64). IndexError for a class outside 0 .. C - 1, RuntimeError for other sizes. Class
- * weights, further dimensions and label smoothing are not there.
- */
-#define kdl_f_cross_entropy(input, target, ...)                                                    \
-    KDL__WITH(kdl_f_class_loss_options, KDL_F_CLASS_LOSS_DEFAULTS, (__VA_ARGS__),                  \
-              kdl_f_cross_entropy_with, input, target)
-/** F.nll_loss: the same of logarithms of probabilities. */
-#define kdl_f_nll_loss(input, target, ...)                                                         \
-    KDL__WITH(kdl_f_class_loss_options, KDL_F_CLASS_LOSS_DEFAULTS, (__VA_ARGS__),                  \
-              kdl_f_nll_loss_with, input, target)
-KDL_API kdl_tensor *kdl_f_cross_entropy_with(kdl_tensor *input, kdl_tensor *target,
-                                             const kdl_f_class_loss_options *options);
-KDL_API kdl_tensor *kdl_f_nll_loss_with(kdl_tensor *input, kdl_tensor *target,
-                                        const kdl_f_class_loss_options *options);
 
 /* ---- tables ------------------------------------------------------------------------------ */
 

@@ -82,6 +82,23 @@ KDL_API kdl_tensor *kdl_min_dim(kdl_tensor *tensor, int dim, bool keepdim, kdl_t
 KDL_API kdl_tensor *kdl_argmax(kdl_tensor *tensor, int dim, bool keepdim);
 KDL_API kdl_tensor *kdl_argmin(kdl_tensor *tensor, int dim, bool keepdim);
 
+/**
+ * torch.var(tensor, dim, correction, keepdim), torch.std: PyTorch's default correction is 1.
+ * IndexError.
+ */
+KDL_API kdl_tensor *kdl_var_dim(kdl_tensor *tensor, int dim, double correction, bool keepdim);
+KDL_API kdl_tensor *kdl_std_dim(kdl_tensor *tensor, int dim, double correction, bool keepdim);
+/** torch.linalg.vector_norm(tensor, p, dim, keepdim): p may be INFINITY and -INFINITY. IndexError. */
+KDL_API kdl_tensor *kdl_norm_dim(kdl_tensor *tensor, double p, int dim, bool keepdim);
+/** torch.logsumexp, torch.prod(tensor, dim, keepdim). IndexError. */
+KDL_API kdl_tensor *kdl_logsumexp(kdl_tensor *tensor, int dim, bool keepdim);
+KDL_API kdl_tensor *kdl_prod_dim(kdl_tensor *tensor, int dim, bool keepdim);
+/** torch.amax, torch.amin(tensor, dim, keepdim): equal elements share the gradient. IndexError. */
+KDL_API kdl_tensor *kdl_amax(kdl_tensor *tensor, int dim, bool keepdim);
+KDL_API kdl_tensor *kdl_amin(kdl_tensor *tensor, int dim, bool keepdim);
+/** torch.cumsum(tensor, dim). IndexError. */
+KDL_API kdl_tensor *kdl_cumsum(kdl_tensor *tensor, int dim);
+
 /* ---- products of matrices ---------------------------------------------------------------- */
 
 /**

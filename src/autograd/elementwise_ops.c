@@ -168,18 +168,13 @@ kdl_tensor *kdl_f_gelu(kdl_tensor *tensor, const char *approximate)
 
 /* ---- of two tensors ---------------------------------------------------------------------- */
 
-typedef struct operands {
-    kdl_tensor *a, *b; /* one reference each, of the dtype that is computed in */
-    kdl_dtype dtype;   /* the result's */
-} operands;
-
-static void free_pair(operands *pair)
+void kdl__operands_free(kdl__operands *pair)
 {
     kdl_tensor_release(pair->a);
     kdl_tensor_release(pair->b);
 }
 
-static bool prepare_pair(kdl_tensor *a, kdl_tensor *b, const char *place, operands *pair)
+bool kdl__operands_prepare(kdl__operands *pair, kdl_tensor *a, kdl_tensor *b, const char *place)
 {
     kdl_tensor *both[] = { a, b };
     if (!kdl__usable(place, 2, both))
@@ -195,15 +190,15 @@ static bool prepare_pair(kdl_tensor *a, kdl_tensor *b, const char *place, operan
     pair->b = kdl_to(b, computed_in(pair->dtype));
     if (pair->a && pair->b)
         return true;
-    free_pair(pair);
+    kdl__operands_free(pair);
     return false;
 }
 
 static kdl_tensor *binary(kdl__binary which, const kdl__function_class *class, kdl_tensor *a,
                           kdl_tensor *b, double alpha, const char *place)
 {
-    operands pair;
-    if (!prepare_pair(a, b, place, &pair))
+    kdl__operands pair;
+    if (!kdl__operands_prepare(&pair, a, b, place))
         return NULL;
     kdl_tensor *result = kdl__compute_binary(which, pair.a, pair.b, alpha);
     kdl__function *function = kdl__record(result, class, 2, pair.a, pair.b);
@@ -217,7 +212,7 @@ static kdl_tensor *binary(kdl__binary which, const kdl__function_class *class, k
         if (which == KDL__POW)
             kdl__save(function, 2, result);
     }
-    free_pair(&pair);
+    kdl__operands_free(&pair);
     return kdl__cast(result, pair.dtype);
 }
 
@@ -364,8 +359,8 @@ static const kdl__function_class where_class = { "WhereBackward0", where_backwar
 
 kdl_tensor *kdl_where(kdl_tensor *condition, kdl_tensor *a, kdl_tensor *b)
 {
-    operands pair;
-    if (!prepare_pair(a, b, __func__, &pair))
+    kdl__operands pair;
+    if (!kdl__operands_prepare(&pair, a, b, __func__))
         return NULL;
     kdl_tensor *result = NULL;
     if (kdl__check_contexts(a, condition, __func__))
@@ -377,6 +372,6 @@ kdl_tensor *kdl_where(kdl_tensor *condition, kdl_tensor *a, kdl_tensor *b)
     else
         result = kdl__compute_where(condition, pair.a, pair.b);
     kdl__save(kdl__record(result, &where_class, 2, pair.a, pair.b), 0, condition);
-    free_pair(&pair);
+    kdl__operands_free(&pair);
     return kdl__cast(result, pair.dtype);
 }

@@ -147,6 +147,14 @@ bool kdl__usable(const char *place, int count, kdl_tensor *const *tensors);
  * NULL, with NotImplementedError at `place`, for a dtype that is not of floating point.
  */
 kdl_tensor *kdl__operand(kdl_tensor *tensor, const char *place);
+/* Two tensors in the dtype in common that they are computed with. */
+typedef struct kdl__operands {
+    kdl_tensor *a, *b; /* one reference each */
+    kdl_dtype dtype;   /* the result's */
+} kdl__operands;
+/* false: an error stands, and there is nothing to free. */
+bool kdl__operands_prepare(kdl__operands *pair, kdl_tensor *a, kdl_tensor *b, const char *place);
+void kdl__operands_free(kdl__operands *pair);
 /* The tensor in another dtype, or itself. Consumes it; NULL stays NULL. */
 kdl_tensor *kdl__cast(kdl_tensor *tensor, kdl_dtype dtype);
 

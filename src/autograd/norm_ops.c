@@ -174,22 +174,14 @@ kdl_tensor *kdl_f_group_norm(kdl_tensor *input, int64_t groups, kdl_tensor *weig
 
 /* ---- batches ----------------------------------------------------------------------------- */
 
-static double element(const kdl_tensor *tensor, int64_t i)
-{
-    return kdl__load_double(tensor->storage->dtype, tensor->storage->data, tensor->offset + i);
-}
-
 /* running = (1 - momentum) running + momentum batch; the variance as of a sample. */
 static void go_on(kdl_tensor *running, const double *batch, double correction, double momentum)
 {
     if (!running || !kdl_tensor_data(running))
         return;
     for (int64_t c = 0; c < running->numel; c++) {
-        double value = (1 - momentum) * element(running, c) + momentum * batch[c] * correction;
-        if (running->storage->dtype == KDL_F64)
-            ((double *)running->storage->data)[running->offset + c] = value;
-        else
-            ((float *)running->storage->data)[running->offset + c] = (float)value;
+        double value = (1 - momentum) * kdl__element(running, c) + momentum * batch[c] * correction;
+        kdl__set_element(running, c, value);
     }
     running->storage->version++;
 }

@@ -104,6 +104,19 @@ kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, doubl
 
 /* An uninitialised row-major tensor in memory, also in a deferred context. */
 kdl_tensor *kdl__new_values(kdl_context *ctx, kdl_dtype dtype, int ndim, const int64_t *sizes);
+/* Element `index`, in memory, of a row-major tensor. */
+static inline double kdl__element(const kdl_tensor *tensor, int64_t index)
+{
+    return kdl__load_double(tensor->storage->dtype, tensor->storage->data, tensor->offset + index);
+}
+static inline void kdl__set_element(kdl_tensor *tensor, int64_t index, double value)
+{
+    index += tensor->offset;
+    if (tensor->storage->dtype == KDL_F64)
+        ((double *)tensor->storage->data)[index] = value;
+    else
+        ((float *)tensor->storage->data)[index] = (float)value;
+}
 /* 0 for f32, 1 for f64: the index into pairs of functions. */
 static inline int kdl__float_index(const kdl_tensor *tensor)
 {

@@ -19,6 +19,6 @@
         NULL, NULL, NULL, 0, 0, 0                                                                  \
     }
 
-extern const kdl__forward_entry kdl__layer_forwards[], kdl__window_forwards[];
+extern const kdl__forward_entry kdl__layer_forwards[], kdl__window_forwards[], kdl__loss_forwards[];
 
 #endif

@@ -24,7 +24,8 @@ class BackwardOptions(ctypes.Structure):
 class ClassLossOptions(ctypes.Structure):
     """kdl_f_class_loss_options."""
 
-    _fields_ = [("nbytes", SIZE), ("ignore_index", LONG), ("reduction", INT)]
+    _fields_ = [("nbytes", SIZE), ("ignore_index", LONG), ("reduction", INT),
+                ("weight", POINTER), ("label_smoothing", DOUBLE)]
 
 
 NO_INT, NO_FLOAT = -2**63, float("nan")
@@ -57,6 +58,7 @@ class PoolOptions(ctypes.Structure):
 
 
 REDUCTIONS = ("none", "mean", "sum")
+LOSS2, LOSS3 = (NewTensor, POINTER, POINTER), (NewTensor, POINTER, POINTER, POINTER)
 HOOK = ctypes.CFUNCTYPE(POINTER, POINTER, POINTER)
 
 FUNCTIONS.update({
@@ -104,6 +106,30 @@ FUNCTIONS.update({
     "kdl_f_l1_loss": (NewTensor, POINTER, POINTER, INT),
     "kdl_f_cross_entropy_with": (NewTensor, POINTER, POINTER, ctypes.POINTER(ClassLossOptions)),
     "kdl_f_nll_loss_with": (NewTensor, POINTER, POINTER, ctypes.POINTER(ClassLossOptions)),
+    **{f"kdl_f_{name}": (*LOSS2, INT)
+       for name in ("soft_margin_loss", "multilabel_margin_loss")},
+    **{f"kdl_f_{name}": (*LOSS2, INT, DOUBLE) for name in ("smooth_l1_loss", "huber_loss")},
+    **{f"kdl_f_{name}": (*LOSS3, INT)
+       for name in ("binary_cross_entropy", "multilabel_soft_margin_loss")},
+    "kdl_f_binary_cross_entropy_with_logits": (*LOSS3, POINTER, INT),
+    "kdl_f_hinge_embedding_loss": (*LOSS2, DOUBLE, INT),
+    "kdl_f_kl_div": (*LOSS2, INT, BOOL),
+    "kdl_f_poisson_nll_loss": (*LOSS2, BOOL, BOOL, DOUBLE, INT),
+    "kdl_f_gaussian_nll_loss": (*LOSS3, BOOL, DOUBLE, INT),
+    "kdl_f_multi_margin_loss": (*LOSS2, LONG, DOUBLE, POINTER, INT),
+    "kdl_f_ctc_loss": (*LOSS3, POINTER, LONG, INT, BOOL),
+    "kdl_f_cosine_similarity": (*LOSS2, INT, DOUBLE),
+    "kdl_f_pairwise_distance": (*LOSS2, DOUBLE, DOUBLE, BOOL),
+    "kdl_f_normalize": (NewTensor, POINTER, DOUBLE, INT, DOUBLE),
+    **{f"kdl_f_{name}": (*LOSS3, DOUBLE, INT)
+       for name in ("margin_ranking_loss", "cosine_embedding_loss")},
+    "kdl_f_triplet_margin_loss": (*LOSS3, DOUBLE, DOUBLE, DOUBLE, BOOL, INT),
+    **{f"kdl_{name}_dim": (NewTensor, POINTER, INT, DOUBLE, BOOL) for name in ("var", "std")},
+    "kdl_norm_dim": (NewTensor, POINTER, DOUBLE, INT, BOOL),
+    **{f"kdl_{name}": (NewTensor, POINTER, INT, BOOL)
+       for name in ("logsumexp", "prod_dim", "amax", "amin")},
+    "kdl_cumsum": (NewTensor, POINTER, INT),
+    "kdl_call_with": (Status, POINTER, ctypes.POINTER(POINTER), INT, ctypes.POINTER(POINTER), INT),
     "kdl_f_embedding": (NewTensor, POINTER, POINTER, LONG),
     "kdl_f_conv_with": (NewTensor, INT, POINTER, POINTER, POINTER, ctypes.POINTER(ConvOptions)),
     "kdl_f_max_pool_with": (NewTensor, INT, POINTER, Shape, ctypes.POINTER(PoolOptions)),
@@ -156,10 +182,19 @@ class Training(Context):
         grad = self.call("kdl_tensor_grad", tensor)
         return grad and Tensor(self, self.library.kdl_tensor_retain(grad)).torch().contiguous()
 
-    def class_loss(self, name, scores, labels, ignore_index=-100, reduction="mean"):
+    def class_loss(self, name, scores, labels, ignore_index=-100, reduction="mean", weight=None,
+                   label_smoothing=0.0):
         return self.call(f"kdl_f_{name}_with", scores, labels,
                          ClassLossOptions(ctypes.sizeof(ClassLossOptions), ignore_index,
-                                          REDUCTIONS.index(reduction)))
+                                          REDUCTIONS.index(reduction), weight and weight.pointer,
+                                          label_smoothing))
+
+    def module_call(self, module, *inputs, outputs=1):
+        """module(*inputs): its outputs, None for those that it does not give."""
+        given = (POINTER * max(len(inputs), 1))(*(value and value.pointer for value in inputs))
+        results = (POINTER * outputs)()
+        self.call("kdl_call_with", module, given, len(inputs), results, outputs)
+        return [Tensor(self, result) if result else None for result in results]
 
     def conv(self, count, x, weight, bias, stride=1, padding=0, dilation=1, groups=1):
         """F.conv1d to conv3d."""
