@@ -67,6 +67,9 @@ typedef struct kdl_rnn_options {
  * ValueError with PyTorch's text for sizes that are not positive, a proj_size that is not below
  * hidden_size or not of an LSTM, an unknown nonlinearity, a dropout outside of [0, 1]. A warning
  * for dropout with one layer.
+ *
+ * They compute {input, h_0} to {output, h_n}, an LSTM {input, h_0, c_0} to {output, h_n, c_n}; states
+ * may be left out. Sizes and errors: functional_sequence.h.
  */
 #define kdl_nn_rnn(ctx, input_size_, hidden_size_, ...)                                            \
     KDL__NN(kdl_rnn_options, KDL_RNN_DEFAULTS, KDL_CLASS_RNN, ctx, .input_size = input_size_,      \
@@ -106,7 +109,8 @@ typedef struct kdl_rnn_cell_options {
 /**
  * nn.RNNCell, nn.LSTMCell, nn.GRUCell(input_size, hidden_size, bias=True, ...): weight_ih
  * [gates * hidden_size, input_size], weight_hh [gates * hidden_size, hidden_size] and, unless bias
- * is false, bias_ih and bias_hh [gates * hidden_size].
+ * is false, bias_ih and bias_hh [gates * hidden_size]. They compute {input, h} to {h}, an LSTMCell
+ * {input, h, c} to {h, c}; states may be left out.
  */
 #define kdl_nn_rnn_cell(ctx, input_size_, hidden_size_, ...)                                       \
     KDL__NN(kdl_rnn_cell_options, KDL_RNN_CELL_DEFAULTS, KDL_CLASS_RNN_CELL, ctx,                  \

@@ -50,7 +50,7 @@ typedef struct kdl__saved {
     const char *made_by; /* the name of the function that made it; NULL: none did */
 } kdl__saved;
 
-#define KDL__MAX_SAVED 4
+#define KDL__MAX_SAVED 8
 
 struct kdl__function {
     const kdl__function_class *class;

@@ -7,6 +7,7 @@ static const kdl__forward_entry *const families[] = {
     kdl__layer_forwards,
     kdl__window_forwards,
     kdl__loss_forwards,
+    kdl__recurrent_forwards,
 };
 
 static const kdl__forward_entry *find_forward(const kdl_module_class *class)

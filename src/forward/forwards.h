@@ -20,5 +20,6 @@
     }
 
 extern const kdl__forward_entry kdl__layer_forwards[], kdl__window_forwards[], kdl__loss_forwards[];
+extern const kdl__forward_entry kdl__recurrent_forwards[];
 
 #endif

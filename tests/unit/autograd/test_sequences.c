@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layers for sequences by themselves: finite differences in f64, and failing memory. */
+#include <math.h>
+#include "kindling/train.h"
+#include "support/counting_allocator.h"
+#include "support/unit.h"
+
+static int set_up(void **state)
+{
+    *state = kdl_context_new(NULL);
+    if (!*state)
+        return 1;
+    kdl_manual_seed(*state, 1);
+    return kdl_train_enable(*state) != KDL_OK;
+}
+
+static int tear_down(void **state)
+{
+    int failed = kdl_error_status(*state) != KDL_OK;
+    kdl_context_release(*state);
+    return failed;
+}
+
+/* ---- finite differences ------------------------------------------------------------------ */
+
+enum { MOST_OUTPUTS = 3 };
+
+/* The sum of all outputs of a module, each element weighted by its own number; NULL on failure. */
+static kdl_tensor *weighted(kdl_module *module, kdl_tensor *const *inputs, int count, int outputs)
+{
+    kdl_tensor *values[MOST_OUTPUTS] = { NULL }, *total = NULL;
+    kdl_call_with(module, inputs, count, values, outputs);
+    for (int i = 0; i < outputs; i++) {
+        kdl_tensor *flat = kdl_reshape(values[i], KDL_SHAPE(-1)), *weights = NULL;
+        if (flat)
+            weights = kdl_linspace(kdl_tensor_context(flat), 0.5, 1.5, kdl_tensor_numel(flat),
+                                   .dtype = kdl_tensor_dtype(flat));
+        kdl_tensor *product = kdl_mul_tensor(flat, weights), *sum = kdl_sum(product);
+        kdl_tensor *next = total ? kdl_add_tensor(total, sum) : kdl_tensor_retain(sum);
+        kdl_tensor *all[] = { values[i], flat, weights, product, sum, total };
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+            kdl_tensor_release(all[k]);
+        total = next;
+    }
+    return total;
+}
+
+static double evaluate(kdl_module *module, kdl_tensor *const *inputs, int count, int outputs)
+{
+    kdl_tensor *sum = weighted(module, inputs, count, outputs);
+    assert_non_null(sum);
+    double value = kdl_tensor_item(sum);
+    kdl_tensor_release(sum);
+    return value;
+}
+
+/* The gradient of one leaf, which has its gradient already. */
+static void check_leaf(kdl_module *module, kdl_tensor *const *inputs, int count, int outputs,
+                       kdl_tensor *leaf)
+{
+    static const double step = 1e-6;
+    double *values = kdl_tensor_data(leaf);
+    const double *grad = kdl_tensor_data(kdl_tensor_grad(leaf));
+    assert_non_null(grad);
+    for (int64_t i = 0; i < kdl_tensor_numel(leaf); i++) {
+        double kept = values[i];
+        values[i] = kept + step;
+        double above = evaluate(module, inputs, count, outputs);
+        values[i] = kept - step;
+        double below = evaluate(module, inputs, count, outputs);
+        values[i] = kept;
+        assert_float_equal(grad[i], (above - below) / (2 * step), 1e-6 * (1 + fabs(grad[i])));
+    }
+}
+
+/* The gradients of a module's inputs (consumed) and parameters; consumes the module too. */
+static void check_module(kdl_module *module, kdl_tensor **inputs, int count, int outputs)
+{
+    assert_non_null(module);
+    kdl_context *ctx = kdl_module_context(module);
+    for (int i = 0; i < count; i++)
+        kdl_requires_grad_(inputs[i], true);
+    kdl_tensor *sum = weighted(module, inputs, count, outputs);
+    assert_int_equal(kdl_backward(sum), KDL_OK);
+    kdl_tensor_release(sum);
+    bool was = kdl_set_grad_enabled(ctx, false);
+    for (int i = 0; i < count; i++)
+        check_leaf(module, inputs, count, outputs, inputs[i]);
+    for (kdl_iterator it = kdl_named_parameters(module); kdl_next(&it);)
+        check_leaf(module, inputs, count, outputs, it.tensor);
+    kdl_set_grad_enabled(ctx, was);
+    for (int i = 0; i < count; i++)
+        kdl_tensor_release(inputs[i]);
+    kdl_module_release(module);
+}
+
+#define NEW(...) kdl_randn(ctx, KDL_SHAPE(__VA_ARGS__), .dtype = KDL_F64)
+
+static void test_recurrent(void **state)
+{
+    kdl_context *ctx = *state;
+    check_module(kdl_nn_lstm(ctx, 3, 4, .num_layers = 2, .bidirectional = true, .proj_size = 2,
+                             .dtype = KDL_F64),
+                 (kdl_tensor *[]){ NEW(3, 2, 3), NEW(4, 2, 2), NEW(4, 2, 4) }, 3, 3);
+    check_module(
+        kdl_nn_gru(ctx, 2, 3, .bidirectional = true, .batch_first = true, .dtype = KDL_F64),
+        (kdl_tensor *[]){ NEW(2, 4, 2), NEW(2, 2, 3) }, 2, 2);
+    check_module(kdl_nn_rnn(ctx, 2, 3, .num_layers = 2, .dtype = KDL_F64),
+                 (kdl_tensor *[]){ NEW(4, 2), NEW(2, 3) }, 2, 2);
+    check_module(kdl_nn_lstm_cell(ctx, 2, 3, .dtype = KDL_F64),
+                 (kdl_tensor *[]){ NEW(2, 2), NEW(2, 3), NEW(2, 3) }, 3, 2);
+    check_module(kdl_nn_gru_cell(ctx, 2, 3, .bias = false, .dtype = KDL_F64),
+                 (kdl_tensor *[]){ NEW(2), NEW(3) }, 2, 1);
+}
+
+/* What a module gives on an instruction set, and the gradient of its input: a reference to each. */
+static void run_on(kdl_context *ctx, const char *cpu, kdl_module *module, kdl_tensor *input,
+                   kdl_tensor **output, kdl_tensor **grad)
+{
+    kdl_set_cpu(ctx, cpu);
+    kdl_tensor_set_grad(input, NULL);
+    *output = kdl_forward(module, input);
+    kdl_tensor *sum = kdl_sum(*output);
+    kdl_backward(sum);
+    *grad = kdl_tensor_retain(kdl_tensor_grad(input));
+    kdl_tensor_release(sum);
+}
+
+static void assert_same_bits(kdl_tensor *a, kdl_tensor *b)
+{
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_memory_equal(kdl_tensor_data(a), kdl_tensor_data(b), kdl_tensor_nbytes(a));
+    kdl_tensor_release(b);
+}
+
+/* The same bits from every instruction set, also where numbers saturate or are none. */
+static void test_instruction_sets(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *modules[] = { kdl_nn_lstm(ctx, 9, 13), kdl_nn_gru(ctx, 9, 13),
+                              kdl_nn_rnn(ctx, 9, 13) };
+    kdl_tensor *input = kdl_randn(ctx, KDL_SHAPE(30, 2, 9)), *one[2], *other[2];
+    kdl_mul_(input, 30);
+    kdl_tensor_set(input, (int64_t[]){ 27, 1, 3 }, NAN);
+    kdl_requires_grad_(input, true);
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) {
+        run_on(ctx, kdl_cpu_at(0), modules[i], input, &one[0], &one[1]);
+        for (size_t cpu = 1; kdl_cpu_at(cpu); cpu++) {
+            run_on(ctx, kdl_cpu_at(cpu), modules[i], input, &other[0], &other[1]);
+            assert_same_bits(one[0], other[0]);
+            assert_same_bits(one[1], other[1]);
+        }
+        kdl_tensor_release(one[0]);
+        kdl_tensor_release(one[1]);
+        kdl_module_release(modules[i]);
+    }
+    kdl_tensor_release(input);
+}
+
+/* NULL in the place of a tensor: an error stands, or nothing happens. */
+static void test_null(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_tensor *ones = kdl_ones(ctx, KDL_SHAPE(2, 2)), *states[2];
+    kdl_tensor *const params[4] = { ones };
+    assert_null(kdl_lstm(NULL, NULL, NULL, 0, states));
+    assert_null(states[1]);
+    assert_null(kdl_gru(ones, NULL, params, 4, NULL));
+    assert_null(kdl_rnn_tanh_cell(ones, NULL, ones, NULL, NULL, NULL));
+    kdl_tensor_release(ones);
+}
+
+/* ---- failing memory ---------------------------------------------------------------------- */
+
+static kdl_status run_module(kdl_context *ctx, kdl_module *module, kdl_shape shape, int outputs)
+{
+    kdl_tensor *input = kdl_rand(ctx, shape), *sum = NULL;
+    if (module && input)
+        sum = weighted(module, &input, 1, outputs);
+    kdl_backward(sum);
+    kdl_tensor_release(input);
+    kdl_tensor_release(sum);
+    kdl_module_release(module);
+    return kdl_error_status(ctx);
+}
+
+static kdl_status run_lstm(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    kdl_module *module = kdl_nn_lstm(ctx, 2, 3, .num_layers = 2, .bidirectional = true,
+                                     .dropout = 0.5, .proj_size = 2, .batch_first = true);
+    return run_module(ctx, module, KDL_SHAPE(2, 3, 2), 3);
+}
+
+static kdl_status run_gru(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    run_module(ctx, kdl_nn_rnn(ctx, 2, 3), KDL_SHAPE(3, 2), 2);
+    run_module(ctx, kdl_nn_lstm_cell(ctx, 2, 3), KDL_SHAPE(2), 2);
+    return run_module(ctx, kdl_nn_gru(ctx, 2, 3), KDL_SHAPE(4, 1, 2), 2);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    check_allocation_failures(run_lstm, NULL);
+    check_allocation_failures(run_gru, NULL);
+}
+
+#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT_TEST(test_recurrent),
+        UNIT_TEST(test_instruction_sets),
+        UNIT_TEST(test_null),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
