@@ -89,6 +89,11 @@ KDL_API kdl_tensor *kdl_f_batch_norm(kdl_tensor *input, kdl_tensor *running_mean
  * gradient. IndexError for an index outside the table.
  */
 KDL_API kdl_tensor *kdl_f_embedding(kdl_tensor *input, kdl_tensor *weight, int64_t padding_idx);
+/**
+ * F.one_hot(tensor, num_classes=-1): classes (i64) as rows of 0 and a 1 (i64), with num_classes -1 as
+ * many as the largest asks for. RuntimeError for classes that do not fit.
+ */
+KDL_API kdl_tensor *kdl_f_one_hot(kdl_tensor *tensor, int64_t num_classes);
 
 #ifdef __cplusplus
 }

@@ -53,6 +53,25 @@ KDL_API kdl_tensor *kdl_sqrt(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_rsqrt(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_reciprocal(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_square(kdl_tensor *tensor);
+/** torch.exp2, log2, log10, sinh, cosh, asin, acos, atan, asinh, acosh, atanh, erfc. */
+KDL_API kdl_tensor *kdl_exp2(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_log2(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_log10(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_sinh(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_cosh(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_asin(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_acos(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_atan(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_asinh(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_acosh(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_atanh(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_erfc(kdl_tensor *tensor);
+/** torch.sign, floor, ceil, round (to even), trunc: their gradient is 0. */
+KDL_API kdl_tensor *kdl_sign(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_floor(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_ceil(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_round(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_trunc(kdl_tensor *tensor);
 /** torch.sin, cos, tan, tanh, erf, sigmoid. */
 KDL_API kdl_tensor *kdl_sin(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_cos(kdl_tensor *tensor);
@@ -107,11 +126,47 @@ KDL_API kdl_tensor *kdl_cumsum(kdl_tensor *tensor, int dim);
  */
 KDL_API kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b);
 
-/* ---- putting together -------------------------------------------------------------------- */
+/* ---- elements by indices and masks -------------------------------------------------------- */
+
+/**
+ * torch.gather(tensor, dim, index), torch.index_select(tensor, dim, index): indices are i64, of as
+ * many dimensions as the tensor, or a vector. Tensors of any dtype. RuntimeError, IndexError.
+ */
+KDL_API kdl_tensor *kdl_gather(kdl_tensor *tensor, int dim, kdl_tensor *index);
+KDL_API kdl_tensor *kdl_index_select(kdl_tensor *tensor, int dim, kdl_tensor *index);
+/** torch.masked_select(tensor, mask): one dimension, row by row; mask bool, both broadcast. */
+KDL_API kdl_tensor *kdl_masked_select(kdl_tensor *tensor, kdl_tensor *mask);
+/** torch.masked_fill(tensor, mask, value): `value` where the mask (bool, broadcast) is true. */
+KDL_API kdl_tensor *kdl_masked_fill(kdl_tensor *tensor, kdl_tensor *mask, double value);
+
+/* ---- comparisons: tensors of bool, without gradients ---------------------------------------- */
+
+/** a == b, !=, <, <=, >, >=, of tensors of any dtypes, broadcast. RuntimeError. */
+KDL_API kdl_tensor *kdl_eq_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_ne_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_lt_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_le_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_gt_tensor(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_ge_tensor(kdl_tensor *a, kdl_tensor *b);
+/** torch.logical_not, logical_and, logical_or, logical_xor: what is not 0 is true. */
+KDL_API kdl_tensor *kdl_logical_not(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_logical_and(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_logical_or(kdl_tensor *a, kdl_tensor *b);
+KDL_API kdl_tensor *kdl_logical_xor(kdl_tensor *a, kdl_tensor *b);
+
+/* ---- putting together and taking apart ------------------------------------------------------ */
 
 /** torch.cat(tensors, dim) and torch.stack(tensors, dim), of `count` tensors of one dtype. */
 KDL_API kdl_tensor *kdl_cat(kdl_tensor *const *tensors, int count, int dim);
 KDL_API kdl_tensor *kdl_stack(kdl_tensor *const *tensors, int count, int dim);
+/**
+ * torch.split(tensor, split_size, dim), torch.chunk(tensor, chunks, dim): views, one reference each,
+ * in `parts`, which has room for `room` (ValueError if that is not enough). Gives how many there
+ * are; 0 on failure.
+ */
+KDL_API int kdl_split(kdl_tensor *tensor, int64_t split_size, int dim, kdl_tensor **parts,
+                      int room);
+KDL_API int kdl_chunk(kdl_tensor *tensor, int64_t chunks, int dim, kdl_tensor **parts, int room);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,23 @@
     F(rsqrt, "RsqrtBackward0", y, 1 / M(sqrt)(x), (T)-0.5 * g * (y * y * y))                       \
     F(reciprocal, "ReciprocalBackward0", y, 1 / x, -g * (y * y))                                   \
     F(square, "PowBackward0", x, x *x, g *(2 * x))                                                 \
+    F(exp2, "Exp2Backward0", y, M(exp2)(x), g *(y * (T)M_LN2))                                     \
+    F(log2, "Log2Backward0", x, M(log2)(x), g / (x * (T)M_LN2))                                    \
+    F(log10, "Log10Backward0", x, M(log10)(x), g / (x * (T)M_LN10))                                \
+    F(sinh, "SinhBackward0", x, M(sinh)(x), g *M(cosh)(x))                                         \
+    F(cosh, "CoshBackward0", x, M(cosh)(x), g *M(sinh)(x))                                         \
+    F(asin, "AsinBackward0", x, M(asin)(x), g / M(sqrt)(1 - x * x))                                \
+    F(acos, "AcosBackward0", x, M(acos)(x), -g / M(sqrt)(1 - x * x))                               \
+    F(atan, "AtanBackward0", x, M(atan)(x), g / (x * x + 1))                                       \
+    F(asinh, "AsinhBackward0", x, M(asinh)(x), g / M(sqrt)(x * x + 1))                             \
+    F(acosh, "AcoshBackward0", x, M(acosh)(x), g / M(sqrt)(x * x - 1))                             \
+    F(atanh, "AtanhBackward0", x, M(atanh)(x), g / (1 - x * x))                                    \
+    F(erfc, "ErfcBackward0", x, M(erfc)(x), g *((T)-M_2_SQRTPI * M(exp)(-(x * x))))                \
+    F(sign, "SignBackward0", x, (T)((x > 0) - (x < 0)), 0 * g)                                     \
+    F(floor, "FloorBackward0", x, M(floor)(x), 0 * g)                                              \
+    F(ceil, "CeilBackward0", x, M(ceil)(x), 0 * g)                                                 \
+    F(round, "RoundBackward0", x, M(nearbyint)(x), 0 * g)                                          \
+    F(trunc, "TruncBackward0", x, M(trunc)(x), 0 * g)                                              \
     F(sin, "SinBackward0", x, M(sin)(x), g *M(cos)(x))                                             \
     F(cos, "CosBackward0", x, M(cos)(x), -g *M(sin)(x))                                            \
     F(tan, "TanBackward0", y, M(tan)(x), g *(1 + y * y))                                           \

@@ -48,10 +48,16 @@ UNARY = {
     "reciprocal": torch.reciprocal, "square": torch.square, "sin": torch.sin, "cos": torch.cos,
     "tan": torch.tan, "tanh": torch.tanh, "erf": torch.erf, "sigmoid": torch.sigmoid,
     "abs": torch.abs, "f_relu": F.relu, "f_relu6": F.relu6, "f_logsigmoid": F.logsigmoid,
-    "f_silu": F.silu, "f_mish": F.mish, "f_softsign": F.softsign, "f_tanhshrink": F.tanhshrink,
+    "exp2": torch.exp2, "log2": torch.log2, "log10": torch.log10, "sinh": torch.sinh,
+    "cosh": torch.cosh, "atan": torch.atan, "asinh": torch.asinh, "erfc": torch.erfc,
+    "sign": torch.sign, "floor": torch.floor, "ceil": torch.ceil, "round": torch.round,
+    "trunc": torch.trunc, "asin": torch.asin, "acos": torch.acos, "atanh": torch.atanh,
+    "acosh": torch.acosh, "f_silu": F.silu, "f_mish": F.mish, "f_softsign": F.softsign, "f_tanhshrink": F.tanhshrink,
     "f_hardsigmoid": F.hardsigmoid, "f_hardswish": F.hardswish, "f_selu": F.selu,
 }
-POSITIVE = ("log", "sqrt", "rsqrt", "reciprocal", "log1p")
+RANGES = {**dict.fromkeys(("log", "sqrt", "rsqrt", "reciprocal", "log1p", "log2", "log10"),
+                          (0.05, 4.0)),
+          **dict.fromkeys(("asin", "acos", "atanh"), (-0.9, 0.9)), "acosh": (1.1, 4.0)}
 NUMBERS = {
     "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div,
     "rsub": torch.rsub, "rdiv": lambda x, a: a / x, "pow": torch.pow, "f_elu": F.elu,
@@ -72,10 +78,10 @@ BINARY = {
 @pytest.mark.parametrize("name", UNARY)
 def test_unary(context, name, dtype):
     torch.manual_seed(1)
-    low = 0.05 if name in POSITIVE else -4.0
+    low, high = RANGES.get(name, (-4.0, 4.0))
     for shape in SHAPES:
         for strided in (False, True):
-            x = sample(shape, dtype, low, 4.0, strided)
+            x = sample(shape, dtype, low, high, strided)
             compare(context, lambda a: context.call(f"kdl_{name}", a), UNARY[name], [x], shape)
     special = torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 30.0, -30.0], dtype=dtype)
     ours = context.call(f"kdl_{name}", context.tensor(special)).torch()
@@ -310,6 +316,96 @@ def test_dropout(context, dtype):
                 context.default_generator().manual_seed(seed)
                 ours = context.call("kdl_f_dropout", context.tensor(x), p, True)
                 assert torch.equal(ours.torch(), F.dropout(x, p))
+
+
+# ---- indices, masks, comparisons ---------------------------------------------------------------
+
+@pytest.mark.parametrize("dtype", (*DTYPES, torch.bfloat16), ids=str)
+def test_indices(context, dtype):
+    torch.manual_seed(21)
+    for shape in ((5,), (3, 4), (2, 3, 4)):
+        for strided in (False, True):
+            x = sample(shape, dtype, strided=strided)
+            for dim in range(-1, len(shape)):
+                index = torch.randint(0, shape[dim], (6,))
+                compare(context, lambda a: context.call("kdl_index_select", a, dim,
+                                                        context.tensor(index)),
+                        lambda a: a.index_select(dim, index), [x], shape, dim)
+                x.grad = None
+                sizes = list(shape)
+                sizes[dim] = 7
+                index = torch.randint(0, shape[dim], sizes)
+                compare(context, lambda a: context.call("kdl_gather", a, dim,
+                                                        context.tensor(index)),
+                        lambda a: a.gather(dim, index), [x], shape, dim)
+                x.grad = None
+            for mask in (torch.rand(shape) < 0.5, torch.rand(shape[-1:]) < 0.5,
+                         torch.zeros(shape, dtype=torch.bool)):
+                given = context.tensor(mask)
+                compare(context, lambda a: a.kdl_masked_select(given),
+                        lambda a: a.masked_select(mask), [x], shape)
+                x.grad = None
+                compare(context, lambda a: a.kdl_masked_fill(given, -2.5),
+                        lambda a: a.masked_fill(mask, -2.5), [x], shape)
+                x.grad = None
+
+
+def test_parts(context):
+    torch.manual_seed(22)
+    for size, dim in ((2, 0), (3, 1), (5, 1), (1, -1)):
+        for name in ("split", "chunk"):
+            x = sample((4, 7), torch.float64)
+            mine, theirs = context.leaf(x), getattr(x, name)(size, dim)
+            ours = context.parts(f"kdl_{name}", mine, size, dim)
+            assert [tuple(p.shape) for p in ours] == [tuple(p.shape) for p in theirs]
+            last = theirs[-1].exp().sum()
+            last.backward()
+            context.backward(ours[-1].kdl_exp().kdl_sum())
+            assert_close(context.grad(mine), x.grad, name, size, dim)
+
+
+@pytest.mark.parametrize("name", ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or",
+                                  "logical_xor"))
+def test_comparisons(context, name):
+    torch.manual_seed(23)
+    dtypes = (torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.bool, torch.uint8)
+    full = name if name.startswith("logical") else f"{name}_tensor"
+    for first in dtypes:
+        for second in dtypes:
+            a = torch.randint(0, 3, (4, 5)).to(first)
+            b = torch.randint(0, 3, (5,)).to(second)
+            ours = context.call(f"kdl_{full}", context.tensor(a), context.tensor(b)).torch()
+            assert torch.equal(ours, getattr(torch, name)(a, b)), (first, second)
+
+
+def test_one_hot(context):
+    for shape in ((), (4,), (2, 3)):
+        labels = torch.randint(0, 5, shape)
+        for classes in (-1, 5, 9):
+            ours = context.call("kdl_f_one_hot", context.tensor(labels), classes).torch()
+            assert torch.equal(ours, F.one_hot(labels, classes))
+
+
+@pytest.mark.parametrize("ours,theirs", (
+    (lambda c, x: x.kdl_gather(0, c.tensor(torch.tensor([[0, 9]]))),
+     lambda x: x.gather(0, torch.tensor([[0, 9]]))),
+    (lambda c, x: x.kdl_gather(0, c.tensor(torch.tensor([0]))),
+     lambda x: x.gather(0, torch.tensor([0]))),
+    (lambda c, x: x.kdl_gather(0, c.tensor(torch.zeros(1, 9, dtype=torch.int64))),
+     lambda x: x.gather(0, torch.zeros(1, 9, dtype=torch.int64))),
+    (lambda c, x: c.call("kdl_f_one_hot", c.tensor(torch.tensor([3])), 2),
+     lambda x: F.one_hot(torch.tensor([3]), 2)),
+    (lambda c, x: c.call("kdl_f_one_hot", c.tensor(torch.tensor([-3])), 2),
+     lambda x: F.one_hot(torch.tensor([-3]), 2)),
+    (lambda c, x: c.parts("kdl_chunk", x, 0, 0), lambda x: x.chunk(0, 0)),
+))
+def test_index_refusals(context, ours, theirs):
+    x = torch.ones(3, 4)
+    with pytest.raises((RuntimeError, IndexError)) as expected:
+        theirs(x)
+    with pytest.raises(KindlingError) as got:
+        ours(context, context.tensor(x))
+    assert str(got.value) == str(expected.value)
 
 
 # ---- the graph -------------------------------------------------------------------------------

@@ -83,7 +83,17 @@ FUNCTIONS.update({
     "kdl_minimum": TWO,
     **{f"kdl_{name}": ONE for name in (
         "neg", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "square", "sin",
-        "cos", "tan", "tanh", "erf", "sigmoid", "sum", "mean")},
+        "cos", "tan", "tanh", "erf", "sigmoid", "sum", "mean", "exp2", "log2", "log10", "sinh",
+        "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh", "erfc", "sign", "floor", "ceil",
+        "round", "trunc", "logical_not")},
+    **{f"kdl_{name}": TWO for name in ("eq_tensor", "ne_tensor", "lt_tensor", "le_tensor",
+                                       "gt_tensor", "ge_tensor", "logical_and", "logical_or",
+                                       "logical_xor", "masked_select")},
+    **{f"kdl_{name}": (NewTensor, POINTER, INT, POINTER) for name in ("gather", "index_select")},
+    "kdl_masked_fill": (NewTensor, POINTER, POINTER, DOUBLE),
+    **{f"kdl_{name}": (INT, POINTER, LONG, INT, ctypes.POINTER(POINTER), INT)
+       for name in ("split", "chunk")},
+    "kdl_f_one_hot": (NewTensor, POINTER, LONG),
     **{f"kdl_{name}_dim": (NewTensor, POINTER, INT, BOOL) for name in ("sum", "mean")},
     **{f"kdl_{name}_dim": (NewTensor, POINTER, INT, BOOL, ctypes.POINTER(POINTER))
        for name in ("max", "min")},
@@ -171,6 +181,12 @@ class Training(Context):
         """kdl_cat or kdl_stack."""
         pointers = (POINTER * len(tensors))(*(tensor.pointer for tensor in tensors))
         return self.call(name, pointers, len(tensors), dim)
+
+    def parts(self, name, tensor, size, dim):
+        """kdl_split or kdl_chunk."""
+        results = (POINTER * 16)()
+        count = self.call(name, tensor, size, dim, results, 16)
+        return [Tensor(self, result) for result in results[:count]]
 
     def backward(self, tensor, gradient=None, retain_graph=False):
         self.call("kdl_backward_with", tensor,

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Indexing's gradients by finite differences, and what it does without memory. */
+#include "kindling/train.h"
+#include "support/counting_allocator.h"
+#include "support/gradients.h"
+#include "support/unit.h"
+
+static int set_up(void **state)
+{
+    *state = kdl_context_new(NULL);
+    if (!*state)
+        return 1;
+    kdl_manual_seed(*state, 1);
+    return kdl_train_enable(*state) != KDL_OK;
+}
+
+static int tear_down(void **state)
+{
+    int failed = kdl_error_status(*state) != KDL_OK;
+    kdl_context_release(*state);
+    return failed;
+}
+
+static kdl_tensor *indices(kdl_tensor *a, kdl_shape shape)
+{
+    return kdl_tensor_from_data(kdl_tensor_context(a), KDL_I64, shape,
+                                (int64_t[]){ 2, 0, 2, 1, 1, 1 });
+}
+
+/* Consumes `index`. */
+static kdl_tensor *by(kdl_tensor *(*function)(kdl_tensor *, int, kdl_tensor *), kdl_tensor *a,
+                      int dim, kdl_tensor *index)
+{
+    kdl_tensor *result = function(a, dim, index);
+    kdl_tensor_release(index);
+    return result;
+}
+
+static kdl_tensor *selected_rows(kdl_tensor *a, kdl_tensor *b)
+{
+    (void)b;
+    return by(kdl_index_select, a, 0, indices(a, KDL_SHAPE(6)));
+}
+
+static kdl_tensor *selected_columns(kdl_tensor *a, kdl_tensor *b)
+{
+    (void)b;
+    return by(kdl_index_select, a, -1, indices(a, KDL_SHAPE(6)));
+}
+
+static kdl_tensor *gathered(kdl_tensor *a, kdl_tensor *b)
+{
+    (void)b;
+    return by(kdl_gather, a, 1, indices(a, KDL_SHAPE(3, 2)));
+}
+
+/* Where b is above its middle. */
+static kdl_tensor *masked(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *mask = kdl_gt(b, 0.9), *filled = kdl_masked_fill(a, mask, 2);
+    kdl_tensor *all = kdl_masked_select(filled, mask);
+    kdl_tensor *others = kdl_logical_not(mask), *rest = kdl_masked_select(filled, others);
+    kdl_tensor *result = all && rest ? kdl_cat((kdl_tensor *[]){ rest, all }, 2, 0) : NULL;
+    kdl_tensor *temporary[] = { mask, filled, all, others, rest };
+    for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++)
+        kdl_tensor_release(temporary[i]);
+    return result;
+}
+
+static kdl_tensor *parts(kdl_tensor *a, kdl_tensor *b)
+{
+    (void)b;
+    kdl_tensor *part[4] = { NULL };
+    int count = kdl_chunk(a, 2, 1, part, 4);
+    kdl_tensor *result = count == 2 ? kdl_mul_tensor(part[0], part[1]) : NULL;
+    for (int i = 0; i < count; i++)
+        kdl_tensor_release(part[i]);
+    return result;
+}
+
+static gradient_body *const functions[] = { selected_rows, selected_columns, gathered, masked,
+                                            parts };
+
+static void test_finite_differences(void **state)
+{
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        check_gradients(*state, functions[i]);
+}
+
+static kdl_status compute(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        kdl_tensor *a = kdl_full(ctx, KDL_SHAPE(3, 4), 0.5, .requires_grad = true);
+        kdl_tensor *b = kdl_full(ctx, KDL_SHAPE(3, 4), 1);
+        kdl_tensor *value = a && b ? functions[i](a, b) : NULL, *sum = kdl_sum(value);
+        kdl_backward(sum);
+        kdl_tensor *all[] = { a, b, value, sum };
+        for (int k = 0; k < 4; k++)
+            kdl_tensor_release(all[k]);
+        if (kdl_error_status(ctx))
+            break;
+    }
+    return kdl_error_status(ctx);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    check_allocation_failures(compute, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_finite_differences, set_up, tear_down),
+        cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
