@@ -26,7 +26,9 @@ extern "C" {
 
 typedef struct kdl_optimizer kdl_optimizer;
 
-/** Frees it with its state; the parameters stay. NULL is ignored. */
+/** One reference more, for whoever also keeps it. NULL stays NULL. */
+KDL_API kdl_optimizer *kdl_optimizer_retain(kdl_optimizer *optimizer);
+/** Gives a reference back: the last frees it with its state; the parameters stay. NULL is ignored. */
 KDL_API void kdl_optimizer_release(kdl_optimizer *optimizer);
 
 /** Optimizer.step(). */
@@ -40,6 +42,17 @@ KDL_API size_t kdl_optimizer_group_count(const kdl_optimizer *optimizer);
 KDL_API double kdl_optimizer_lr(kdl_optimizer *optimizer, size_t group);
 /** Sets it, as learning-rate schedules do. */
 KDL_API kdl_status kdl_optimizer_set_lr(kdl_optimizer *optimizer, size_t group, double lr);
+
+/**
+ * Optimizer.param_groups[group][key]: a number by PyTorch's name ("weight_decay", "initial_lr"), a
+ * flag as 0 or 1; of a pair ("betas") the number at `index`, which else is 0. KeyError or
+ * IndexError, and 0, when there is none.
+ */
+KDL_API double kdl_optimizer_get(kdl_optimizer *optimizer, size_t group, const char *key,
+                                 int index);
+/** Sets it; as in PyTorch, its range is not checked here. */
+KDL_API kdl_status kdl_optimizer_set(kdl_optimizer *optimizer, size_t group, const char *key,
+                                     int index, double value);
 
 /** Options of kdl_optim_sgd(); start from KDL_SGD_DEFAULTS. */
 typedef struct kdl_sgd_options {

@@ -6,6 +6,7 @@
 #include "kindling/autograd.h"
 #include "kindling/functional.h"
 #include "kindling/kindling.h"
+#include "kindling/lr_scheduler.h"
 #include "kindling/math.h"
 #include "kindling/optim.h"
 

@@ -18,9 +18,16 @@ static void free_group(kdl_context *ctx, kdl__optim_group *group)
     kdl_free(ctx, group->options);
 }
 
+kdl_optimizer *kdl_optimizer_retain(kdl_optimizer *optimizer)
+{
+    if (optimizer)
+        optimizer->references++;
+    return optimizer;
+}
+
 void kdl_optimizer_release(kdl_optimizer *optimizer)
 {
-    if (!optimizer)
+    if (!optimizer || --optimizer->references > 0)
         return;
     kdl_context *ctx = optimizer->ctx;
     for (size_t i = 0; i < optimizer->count; i++)
@@ -124,6 +131,7 @@ kdl_optimizer *kdl__optimizer_new(const kdl__optim_class *class, kdl_iterator pa
     if (!optimizer)
         return NULL;
     optimizer->ctx = kdl_context_retain(ctx);
+    optimizer->references = 1;
     optimizer->class = class;
     optimizer->defaults = read_options(optimizer, class->defaults, options);
     if (optimizer->defaults && !kdl_optimizer_add_param_group(optimizer, params, NULL))
@@ -140,6 +148,7 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
         return optimizer ? optimizer->ctx->status : KDL_ERROR_VALUE;
     kdl_context *ctx = optimizer->ctx;
     const kdl__tape *tape = kdl__no_grad(ctx);
+    optimizer->has_stepped = true;
     for (size_t g = 0; g < optimizer->count; g++) {
         kdl__optim_group *group = &optimizer->groups[g];
         for (size_t i = 0; i < group->count && !kdl__failed(ctx); i++) {
@@ -246,32 +255,85 @@ size_t kdl_optimizer_group_count(const kdl_optimizer *optimizer)
     return optimizer ? optimizer->count : 0;
 }
 
-/* Every options struct begins so. */
-typedef struct any_options {
-    size_t nbytes;
-    double lr;
-} any_options;
+const char *const kdl__scheduled_keys[KDL__SCHEDULED_COUNT] = {
+    "initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum",
+};
 
-static any_options *group_options(kdl_optimizer *optimizer, size_t group, const char *place)
+static const kdl__hyper *find_hyper(const kdl_optimizer *optimizer, const char *key)
 {
-    if (!optimizer || kdl__failed(optimizer->ctx))
-        return NULL;
-    if (group < optimizer->count)
-        return optimizer->groups[group].options;
-    kdl__fail_at(optimizer->ctx, place, KDL_ERROR_INDEX, "there is no parameter group %zu", group);
+    const kdl__optim_class *class = optimizer->class;
+    for (int i = 0; i < class->hyper_count; i++)
+        if (class->hypers[i].kind != KDL__HYPER_FIXED && strcmp(class->hypers[i].key, key) == 0)
+            return &class->hypers[i];
     return NULL;
+}
+
+double *kdl__group_number(kdl_optimizer *optimizer, size_t group, const char *key)
+{
+    const kdl__hyper *hyper = find_hyper(optimizer, key);
+    return hyper && hyper->kind != KDL__HYPER_FLAG
+               ? (void *)((char *)optimizer->groups[group].options + hyper->offset)
+               : NULL;
+}
+
+/* Whether there is that group, and nothing else is wrong; else IndexError. */
+static bool has_group(kdl_optimizer *optimizer, size_t group, const char *place)
+{
+    if (optimizer && group >= optimizer->count)
+        kdl__fail_at(optimizer->ctx, place, KDL_ERROR_INDEX, "there is no parameter group %zu",
+                     group);
+    return optimizer && !kdl__failed(optimizer->ctx);
+}
+
+/* Reads an entry of a group, or writes it. False, with an error, when there is none. */
+static bool access_entry(kdl_optimizer *optimizer, size_t group, const char *key, int index,
+                         double *value, bool write)
+{
+    kdl__optim_group *entries = &optimizer->groups[group];
+    const kdl__hyper *hyper = find_hyper(optimizer, key);
+    double *number = hyper ? kdl__group_number(optimizer, group, key) : NULL;
+    bool *flag = hyper && !number ? (bool *)entries->options + hyper->offset : NULL;
+    for (int i = 0; !hyper && i < KDL__SCHEDULED_COUNT; i++)
+        if (strcmp(kdl__scheduled_keys[i], key) == 0 && (write || entries->has_scheduled[i])) {
+            entries->has_scheduled[i] = true;
+            number = &entries->scheduled[i];
+        }
+    if (!number && !flag)
+        kdl__fail_at(optimizer->ctx, "kdl_optimizer_get", KDL_ERROR_KEY, "'%s'", key);
+    else if (index < 0 || index > (hyper && hyper->kind == KDL__HYPER_PAIR))
+        kdl__fail_at(optimizer->ctx, "kdl_optimizer_get", KDL_ERROR_INDEX,
+                     "'%s' has no number at %d", key, index);
+    else if (write && flag)
+        *flag = *value != 0;
+    else if (write)
+        number[index] = *value;
+    else
+        *value = flag ? *flag : number[index];
+    return !kdl__failed(optimizer->ctx);
+}
+
+double kdl_optimizer_get(kdl_optimizer *optimizer, size_t group, const char *key, int index)
+{
+    double value = 0;
+    if (has_group(optimizer, group, __func__))
+        access_entry(optimizer, group, key, index, &value, false);
+    return value;
+}
+
+kdl_status kdl_optimizer_set(kdl_optimizer *optimizer, size_t group, const char *key, int index,
+                             double value)
+{
+    if (has_group(optimizer, group, __func__))
+        access_entry(optimizer, group, key, index, &value, true);
+    return optimizer ? optimizer->ctx->status : KDL_ERROR_VALUE;
 }
 
 double kdl_optimizer_lr(kdl_optimizer *optimizer, size_t group)
 {
-    const any_options *options = group_options(optimizer, group, __func__);
-    return options ? options->lr : 0;
+    return kdl_optimizer_get(optimizer, group, "lr", 0);
 }
 
 kdl_status kdl_optimizer_set_lr(kdl_optimizer *optimizer, size_t group, double lr)
 {
-    any_options *options = group_options(optimizer, group, __func__);
-    if (options)
-        options->lr = lr;
-    return optimizer ? optimizer->ctx->status : KDL_ERROR_VALUE;
+    return kdl_optimizer_set(optimizer, group, "lr", 0, lr);
 }

@@ -19,10 +19,22 @@ typedef struct kdl__optim_param {
     float scalars[KDL__MAX_SCALARS];
 } kdl__optim_param;
 
+/* What learning-rate schedules keep in a group beside the optimiser's own entries. */
+typedef enum kdl__scheduled {
+    KDL__INITIAL_LR,
+    KDL__MAX_LR,
+    KDL__MIN_LR,
+    KDL__BASE_MOMENTUM,
+    KDL__MAX_MOMENTUM,
+    KDL__SCHEDULED_COUNT
+} kdl__scheduled;
+
 typedef struct kdl__optim_group {
-    void *options; /* the class's struct; `lr` is its second field */
+    void *options; /* the class's struct */
     kdl__optim_param *params;
     size_t count, capacity;
+    double scheduled[KDL__SCHEDULED_COUNT];
+    bool has_scheduled[KDL__SCHEDULED_COUNT];
 } kdl__optim_group;
 
 /* ---- hyperparameters --------------------------------------------------------------------- */
@@ -100,6 +112,8 @@ typedef struct kdl__optim_class {
 
 struct kdl_optimizer {
     kdl_context *ctx; /* retained */
+    long references;
+    bool has_stepped;
     const kdl__optim_class *class;
     void *defaults; /* the constructor's arguments, which further groups begin with */
     kdl__optim_group *groups;
@@ -111,6 +125,16 @@ kdl_optimizer *kdl__optimizer_new(const kdl__optim_class *class, kdl_iterator pa
 
 /* Records ValueError "Invalid WHAT: VALUE" for the first hyperparameter out of its range. */
 kdl_status kdl__check_hypers(kdl_context *ctx, const kdl__optim_class *class, const void *options);
+
+/* What schedules keep is called, in the order of kdl__scheduled. */
+extern const char *const kdl__scheduled_keys[KDL__SCHEDULED_COUNT];
+/* Where a group has the number of that key (the first of a pair); NULL when it has none. */
+double *kdl__group_number(kdl_optimizer *optimizer, size_t group, const char *key);
+static inline void kdl__schedule(kdl__optim_group *group, kdl__scheduled which, double value)
+{
+    group->scheduled[which] = value;
+    group->has_scheduled[which] = true;
+}
 
 /* Makes the index-th state of a parameter, filled with `initial`, unless it is there. */
 kdl_status kdl__optim_state(kdl__optim_param *param, int index, double initial);

@@ -2,7 +2,7 @@
 """torch.optim's classes by name, here: what training.py is for functions."""
 import ctypes
 
-from kindling import (BOOL, DOUBLE, FUNCTIONS, LONG, POINTER, SIZE, TEXT, Iterator,
+from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Iterator,
                       IterationOptions, Status)
 
 # The fields of kdl_<name>_options after nbytes, with PyTorch's defaults.
@@ -45,8 +45,8 @@ FUNCTIONS.update({
     "kdl_optimizer_step": (Status, POINTER),
     "kdl_optimizer_zero_grad": (Status, POINTER),
     "kdl_optimizer_group_count": (SIZE, POINTER),
-    "kdl_optimizer_lr": (DOUBLE, POINTER, SIZE),
-    "kdl_optimizer_set_lr": (Status, POINTER, SIZE, DOUBLE),
+    "kdl_optimizer_get": (DOUBLE, POINTER, SIZE, TEXT, INT),
+    "kdl_optimizer_set": (Status, POINTER, SIZE, TEXT, INT, DOUBLE),
 })
 
 
@@ -85,3 +85,9 @@ class Optimizer:
 
     def zero_grad(self):
         self.context.call("kdl_optimizer_zero_grad", self)
+
+    def get(self, group, key, index=0):
+        return self.context.call("kdl_optimizer_get", self, group, key.encode(), index)
+
+    def set(self, group, key, value, index=0):
+        self.context.call("kdl_optimizer_set", self, group, key.encode(), index, value)
