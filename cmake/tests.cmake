@@ -59,7 +59,7 @@ foreach(source IN LISTS test_sources)
     get_filename_component(folder "${folder}" NAME)
     # The folders of libkindling_train.
     set(library kindling_static)
-    if(folder MATCHES "^(compute|autograd|forward|optim)$")
+    if(folder MATCHES "^(compute|autograd|forward|optim|data)$")
         set(library kindling_train_static)
         if(NOT TARGET ${library})
             continue()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# libkindling_train: gradients, forward passes, optimisers. It stands on libkindling, of which it uses
-# some private functions too (KDL__SHARED), so the two are of one build.
+# libkindling_train: gradients, forward passes, optimisers, batches. It stands on libkindling, of
+# which it uses some private functions too (KDL__SHARED), so the two are of one build.
 #
 # oneDNN multiplies matrices of f32, OpenBLAS those of f64. oneDNN's threads are libgomp's, which is
 # linked to tell it their number; <omp.h> is not needed for that.
@@ -14,7 +14,7 @@ if(NOT KINDLING_DNNL_INCLUDE OR NOT KINDLING_DNNL_LIBRARY OR NOT OPENBLAS_FOUND)
         "or configure with -DKINDLING_TRAIN=OFF")
 endif()
 
-set(kindling_train_folders compute autograd forward optim)
+set(kindling_train_folders compute autograd forward optim data)
 list(TRANSFORM kindling_train_folders REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/src/\\1/*.c"
     OUTPUT_VARIABLE kindling_train_patterns)
 file(GLOB kindling_train_sources CONFIGURE_DEPENDS ${kindling_train_patterns})

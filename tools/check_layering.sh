@@ -10,7 +10,7 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 
 # The order of the layers. A public header belongs to the folder of its name, or to the one here.
 layers="base kernels tensor random plan ops init recipe nn checkpoint models"
-layers+=" compute autograd forward optim" # of libkindling_train
+layers+=" compute autograd forward optim data" # of libkindling_train
 homes="dtype:base options:base each:base module:nn layer:nn description:nn scheme:init kindling:cli"
 homes+=" math:autograd functional:autograd lr:optim train:cli"
 longest=650

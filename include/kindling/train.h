@@ -4,6 +4,7 @@
 #define KINDLING_TRAIN_H
 
 #include "kindling/autograd.h"
+#include "kindling/data.h"
 #include "kindling/functional.h"
 #include "kindling/kindling.h"
 #include "kindling/lr_scheduler.h"

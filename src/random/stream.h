@@ -120,7 +120,7 @@ struct kdl_generator {
 };
 
 /* The generator to use: `generator`, or the context's default one. NULL on failure. */
-kdl_generator *kdl__generator_or_default(kdl_context *ctx, kdl_generator *generator);
+KDL__SHARED kdl_generator *kdl__generator_or_default(kdl_context *ctx, kdl_generator *generator);
 /* Goes to the beginning of `stream` (taken over; NULL: an error stands), without a spare normal. */
 kdl_status kdl__generator_restart(kdl_generator *generator, kdl__stream *stream);
 /* Its cursor, wherever that stands, computing with the context's present kernels. */

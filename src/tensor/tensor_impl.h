@@ -77,7 +77,7 @@ bool kdl__shape_product(int ndim, const int64_t *sizes, int64_t *product);
 /* Row-major strides as PyTorch makes them (a size of 0 counts as 1); they wrap around. */
 void kdl__shape_strides(int ndim, const int64_t *sizes, int64_t *strides);
 /* PyTorch's is_contiguous() of sizes and strides. */
-bool kdl__shape_is_contiguous(int ndim, const int64_t *sizes, const int64_t *strides);
+KDL__SHARED bool kdl__shape_is_contiguous(int ndim, const int64_t *sizes, const int64_t *strides);
 /* PyTorch's is_non_overlapping_and_dense(): row-major but for the order of the dimensions. */
 bool kdl__shape_is_dense(int ndim, const int64_t *sizes, const int64_t *strides);
 /*
