@@ -293,6 +293,35 @@ KDL_API kdl_optimizer *kdl_optim_asgd_with(kdl_iterator params, const kdl_asgd_o
 KDL_API kdl_status kdl_optimizer_add_param_group(kdl_optimizer *optimizer, kdl_iterator params,
                                                  const void *options);
 
+/* ---- gradients that are not to become too large (torch.nn.utils) -------------------------- */
+
+/** Options of kdl_clip_grad_norm_(); start from KDL_CLIP_GRAD_NORM_DEFAULTS. */
+typedef struct kdl_clip_grad_norm_options {
+    size_t nbytes;           /**< sizeof(kdl_clip_grad_norm_options), for the ABI */
+    double norm_type;        /**< the norm's order; INFINITY: the largest magnitude; default 2 */
+    bool error_if_nonfinite; /**< default false */
+} kdl_clip_grad_norm_options;
+
+#define KDL_CLIP_GRAD_NORM_DEFAULTS                                                                \
+    {                                                                                              \
+        sizeof(kdl_clip_grad_norm_options), 2, false                                               \
+    }
+
+/**
+ * torch.nn.utils.clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite): scales the
+ * gradients, as if they were one vector, to a norm of at most max_norm. Gives the norm that they
+ * had; 0 on failure. RuntimeError for a norm that is no number, or infinite, where that is asked
+ * for; NotImplementedError for gradients that are neither f32 nor f64. The same bits for any number
+ * of threads.
+ */
+#define kdl_clip_grad_norm_(params, max_norm, ...)                                                 \
+    KDL__WITH(kdl_clip_grad_norm_options, KDL_CLIP_GRAD_NORM_DEFAULTS, (__VA_ARGS__),              \
+              kdl_clip_grad_norm_with_, params, max_norm)
+KDL_API double kdl_clip_grad_norm_with_(kdl_iterator params, double max_norm,
+                                        const kdl_clip_grad_norm_options *options);
+/** torch.nn.utils.clip_grad_value_(parameters, clip_value): into [-clip_value, clip_value]. */
+KDL_API kdl_status kdl_clip_grad_value_(kdl_iterator params, double clip_value);
+
 #ifdef __cplusplus
 }
 #endif

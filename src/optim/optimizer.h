@@ -136,6 +136,10 @@ static inline void kdl__schedule(kdl__optim_group *group, kdl__scheduled which, 
     group->has_scheduled[which] = true;
 }
 
+/* torch.linalg.vector_norm(tensor, p) of f32 or f64, and of numbers: in double, not rounded. */
+kdl_status kdl__norm(kdl_tensor *tensor, double p, double *norm);
+double kdl__norm_of(const double *values, size_t count, double p);
+
 /* Makes the index-th state of a parameter, filled with `initial`, unless it is there. */
 kdl_status kdl__optim_state(kdl__optim_param *param, int index, double initial);
 

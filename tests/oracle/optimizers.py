@@ -37,7 +37,16 @@ STRUCTS = {name: type(name + "Options", (ctypes.Structure,), {
                                      for field, value in fields.items())]})
            for name, fields in FIELDS.items()}
 
+
+class ClipOptions(ctypes.Structure):
+    """kdl_clip_grad_norm_options."""
+
+    _fields_ = [("nbytes", SIZE), ("norm_type", DOUBLE), ("error_if_nonfinite", BOOL)]
+
+
 FUNCTIONS.update({
+    "kdl_clip_grad_norm_with_": (DOUBLE, Iterator, DOUBLE, ctypes.POINTER(ClipOptions)),
+    "kdl_clip_grad_value_": (Status, Iterator, DOUBLE),
     **{f"kdl_optim_{name.lower()}_with": (POINTER, Iterator, ctypes.POINTER(struct))
        for name, struct in STRUCTS.items()},
     "kdl_optimizer_add_param_group": (Status, POINTER, Iterator, POINTER),
@@ -60,24 +69,26 @@ def options_struct(name, options):
     return struct(ctypes.sizeof(struct), **{**FIELDS[name], **options})
 
 
+def parameters(context, module):
+    """kdl_named_parameters(module)."""
+    return context.call("kdl_named_parameters_with", module,
+                        IterationOptions(ctypes.sizeof(IterationOptions), b"", True, True))
+
+
 class Optimizer:
     """A kdl_optimizer of a module's parameters, by its name in PyTorch."""
 
     def __init__(self, context, name, module, **options):
         self.context, self.name, self.pointer = context, name, None
-        self.pointer = context.call(f"kdl_optim_{name.lower()}_with", self.parameters(module),
+        self.pointer = context.call(f"kdl_optim_{name.lower()}_with", parameters(context, module),
                                     options_struct(name, options))
 
     def __del__(self):
         self.context.library.kdl_optimizer_release(self.pointer)
 
-    def parameters(self, module):
-        return self.context.call("kdl_named_parameters_with", module,
-                                 IterationOptions(ctypes.sizeof(IterationOptions), b"", True, True))
-
     def add_param_group(self, module, **options):
         struct = options_struct(self.name, options)
-        self.context.call("kdl_optimizer_add_param_group", self, self.parameters(module),
+        self.context.call("kdl_optimizer_add_param_group", self, parameters(self.context, module),
                           ctypes.byref(struct))
 
     def step(self):

@@ -50,6 +50,7 @@ static double train_step(kdl_optimizer *optimizer, kdl_module *net, kdl_tensor *
     kdl_tensor *loss = kdl_mean(square);
     double value = loss ? kdl_tensor_item(loss) : 0;
     kdl_backward(loss);
+    kdl_clip_grad_norm_(kdl_named_parameters(net), 10);
     kdl_optimizer_step(optimizer);
     kdl_tensor_release(loss);
     kdl_tensor_release(square);
@@ -159,6 +160,23 @@ static void test_errors(void **state)
     kdl_module_release(net);
 }
 
+static void test_clip(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *net = kdl_nn_linear(ctx, 2, 1, .bias = false);
+    kdl_tensor *weight = kdl_parameter(net, "weight");
+    assert_float_equal(kdl_clip_grad_norm_(kdl_named_parameters(net), 1), 0, 0); /* no gradient */
+    kdl_tensor_set_grad(weight, kdl_full(ctx, KDL_SHAPE(1, 2), 3));
+    uint32_t version = kdl_tensor_version(kdl_tensor_grad(weight));
+    assert_float_equal(kdl_clip_grad_norm_(kdl_named_parameters(net), 3, .norm_type = 1), 6, 0);
+    assert_float_equal(kdl_tensor_get(kdl_tensor_grad(weight), (int64_t[]){ 0, 1 }), 1.5, 1e-6);
+    kdl_clip_grad_value_(kdl_named_parameters(net), 0.5);
+    assert_float_equal(kdl_tensor_get(kdl_tensor_grad(weight), (int64_t[]){ 0, 1 }), 0.5, 0);
+    assert_int_equal(kdl_tensor_version(kdl_tensor_grad(weight)), version + 2);
+    assert_float_equal(kdl_clip_grad_norm_(kdl_named_parameters(NULL), 1), 0, 0);
+    kdl_module_release(net);
+}
+
 static kdl_status train(kdl_context *ctx, void *optimizer_make)
 {
     kdl_train_enable(ctx);
@@ -185,11 +203,9 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_descends),
-        UNIT_TEST(test_first_step),
-        UNIT_TEST(test_groups),
-        UNIT_TEST(test_errors),
-        cmocka_unit_test(test_allocation_failures),
+        UNIT_TEST(test_descends), UNIT_TEST(test_first_step),
+        UNIT_TEST(test_clip),     UNIT_TEST(test_groups),
+        UNIT_TEST(test_errors),   cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
