@@ -156,6 +156,176 @@ KDL_API kdl_tensor *kdl_f_adaptive_avg_pool(int nd, kdl_tensor *input, kdl_shape
 KDL_API kdl_tensor *kdl_f_adaptive_max_pool(int nd, kdl_tensor *input, kdl_shape output_size,
                                             kdl_tensor **indices);
 
+/** F.lp_pool1d, 2d, 3d(input, norm_type, kernel_size, stride=None, ceil_mode=False). */
+#define kdl_f_lp_pool1d(input, norm_type, kernel, ...)                                             \
+    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), kdl_f_lp_pool_with, 1,       \
+              input, norm_type, KDL__AS_SHAPE(kernel))
+#define kdl_f_lp_pool2d(input, norm_type, kernel, ...)                                             \
+    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), kdl_f_lp_pool_with, 2,       \
+              input, norm_type, KDL__AS_SHAPE(kernel))
+#define kdl_f_lp_pool3d(input, norm_type, kernel, ...)                                             \
+    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), kdl_f_lp_pool_with, 3,       \
+              input, norm_type, KDL__AS_SHAPE(kernel))
+KDL_API kdl_tensor *kdl_f_lp_pool_with(int nd, kdl_tensor *input, double norm_type,
+                                       kdl_shape kernel_size, const kdl_f_pool_options *options);
+
+/** Options of kdl_f_max_unpool1d() to 3d(); start from KDL_F_MAX_UNPOOL_DEFAULTS. */
+typedef struct kdl_f_max_unpool_options {
+    size_t nbytes;                       /**< sizeof(kdl_f_max_unpool_options), for the ABI */
+    KDL_INT_OR_SHAPE(stride, strides);   /**< default KDL_NONE_INT: kernel_size */
+    KDL_INT_OR_SHAPE(padding, paddings); /**< default 0 */
+    kdl_shape output_size;               /**< default KDL_SCALAR_SHAPE: None */
+} kdl_f_max_unpool_options;
+
+#define KDL_F_MAX_UNPOOL_DEFAULTS                                                                  \
+    {                                                                                              \
+        sizeof(kdl_f_max_unpool_options), KDL__DEFAULT_INT(KDL_NONE_INT), KDL__DEFAULT_INT(0),     \
+        {                                                                                          \
+            { 0 }, 0                                                                               \
+        }                                                                                          \
+    }
+#define KDL__F_MAX_UNPOOL(nd, input, indices, kernel, ...)                                         \
+    KDL__WITH(kdl_f_max_unpool_options, KDL_F_MAX_UNPOOL_DEFAULTS, (__VA_ARGS__),                  \
+              kdl_f_max_unpool_with, nd, input, indices, KDL__AS_SHAPE(kernel))
+
+/**
+ * F.max_unpool1d, 2d, 3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+ * zeros, and the input's elements at the indices that max pooling gave. ValueError for an
+ * output_size that no such pooling has, RuntimeError for indices of other sizes or out of range.
+ */
+#define kdl_f_max_unpool1d(input, indices, kernel, ...)                                            \
+    KDL__F_MAX_UNPOOL(1, input, indices, kernel, __VA_ARGS__)
+#define kdl_f_max_unpool2d(input, indices, kernel, ...)                                            \
+    KDL__F_MAX_UNPOOL(2, input, indices, kernel, __VA_ARGS__)
+#define kdl_f_max_unpool3d(input, indices, kernel, ...)                                            \
+    KDL__F_MAX_UNPOOL(3, input, indices, kernel, __VA_ARGS__)
+KDL_API kdl_tensor *kdl_f_max_unpool_with(int nd, kdl_tensor *input, kdl_tensor *indices,
+                                          kdl_shape kernel_size,
+                                          const kdl_f_max_unpool_options *options);
+
+/** Options of kdl_f_fractional_max_pool2d(), 3d(); start from KDL_F_FRACTIONAL_MAX_POOL_DEFAULTS. */
+typedef struct kdl_f_fractional_max_pool_options {
+    size_t nbytes;                                     /**< sizeof(..._options), for the ABI */
+    KDL_INT_OR_SHAPE(output_size, output_sizes);       /**< default KDL_NONE_INT */
+    KDL_NUMBER_OR_RATIOS(output_ratio, output_ratios); /**< default KDL_NONE_FLOAT */
+    kdl_tensor *random_samples; /**< (N, C, spatial dimensions), borrowed; default NULL: drawn */
+    kdl_tensor **indices;       /**< gets one reference; default NULL */
+} kdl_f_fractional_max_pool_options;
+
+#define KDL_F_FRACTIONAL_MAX_POOL_DEFAULTS                                                         \
+    {                                                                                              \
+        sizeof(kdl_f_fractional_max_pool_options), KDL__DEFAULT_INT(KDL_NONE_INT),                 \
+            KDL__DEFAULT_NUMBER(KDL_NONE_FLOAT), NULL, NULL                                        \
+    }
+#define KDL__F_FRACTIONAL_MAX_POOL(nd, input, kernel, ...)                                         \
+    KDL__WITH(kdl_f_fractional_max_pool_options, KDL_F_FRACTIONAL_MAX_POOL_DEFAULTS,               \
+              (__VA_ARGS__), kdl_f_fractional_max_pool_with, nd, input, KDL__AS_SHAPE(kernel))
+
+/**
+ * F.fractional_max_pool2d, 3d(input, kernel_size, output_size, output_ratio, return_indices,
+ * _random_samples): draws N C 2 (or 3) numbers as torch.rand does, unless they are given. The chosen
+ * elements are PyTorch's. ValueError without output_size and output_ratio, RuntimeError where sizes
+ * do not fit, NotImplementedError for f16 and bf16.
+ */
+#define kdl_f_fractional_max_pool2d(input, kernel, ...)                                            \
+    KDL__F_FRACTIONAL_MAX_POOL(2, input, kernel, __VA_ARGS__)
+#define kdl_f_fractional_max_pool3d(input, kernel, ...)                                            \
+    KDL__F_FRACTIONAL_MAX_POOL(3, input, kernel, __VA_ARGS__)
+KDL_API kdl_tensor *kdl_f_fractional_max_pool_with(
+    int nd, kdl_tensor *input, kdl_shape kernel_size,
+    const kdl_f_fractional_max_pool_options *options);
+
+/* ---- normalisation over places and neighbouring channels ------------------------------------ */
+
+/**
+ * F.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps):
+ * input (N, C, ...); vectors of C or NULL. With use_input_stats the running ones (both or none) go on
+ * by `momentum`, otherwise they count. ValueError, RuntimeError.
+ */
+KDL_API kdl_tensor *kdl_f_instance_norm(kdl_tensor *input, kdl_tensor *running_mean,
+                                        kdl_tensor *running_var, kdl_tensor *weight,
+                                        kdl_tensor *bias, bool use_input_stats, double momentum,
+                                        double eps);
+/**
+ * F.local_response_norm(input, size, alpha, beta, k): input (N, C, ...), of 3 dimensions at least
+ * (ValueError); PyTorch's defaults are 1e-4, 0.75 and 1.
+ */
+KDL_API kdl_tensor *kdl_f_local_response_norm(kdl_tensor *input, int64_t size, double alpha,
+                                              double beta, double k);
+/**
+ * nn.CrossMapLRN2d's function of (N, C, H, W), with its peculiarities: the first channel counts for
+ * all that follow it, and the gradient is what PyTorch's class computes. ValueError.
+ */
+KDL_API kdl_tensor *kdl_f_cross_map_lrn2d(kdl_tensor *input, int64_t size, double alpha,
+                                          double beta, double k);
+
+/* ---- moving elements --------------------------------------------------------------------- */
+
+/** F.pixel_shuffle, pixel_unshuffle: (*, C r r, H, W) to (*, C, H r, W r), and back. RuntimeError. */
+KDL_API kdl_tensor *kdl_f_pixel_shuffle(kdl_tensor *input, int64_t upscale_factor);
+KDL_API kdl_tensor *kdl_f_pixel_unshuffle(kdl_tensor *input, int64_t downscale_factor);
+/** torch.channel_shuffle(input, groups): input (N, C, ...). RuntimeError. */
+KDL_API kdl_tensor *kdl_channel_shuffle(kdl_tensor *input, int64_t groups);
+/** Tensor.unflatten(dim, sizes): one size may be -1. IndexError, RuntimeError. */
+KDL_API kdl_tensor *kdl_unflatten(kdl_tensor *tensor, int dim, kdl_shape sizes);
+
+/** Options of kdl_f_unfold() and kdl_f_fold(); start from KDL_F_FOLD_DEFAULTS. */
+typedef struct kdl_f_fold_options {
+    size_t nbytes;                         /**< sizeof(kdl_f_fold_options), for the ABI */
+    KDL_INT_OR_SHAPE(dilation, dilations); /**< default 1 */
+    KDL_INT_OR_SHAPE(padding, paddings);   /**< default 0 */
+    KDL_INT_OR_SHAPE(stride, strides);     /**< default 1 */
+} kdl_f_fold_options;
+
+#define KDL_F_FOLD_DEFAULTS                                                                        \
+    {                                                                                              \
+        sizeof(kdl_f_fold_options), KDL__DEFAULT_INT(1), KDL__DEFAULT_INT(0), KDL__DEFAULT_INT(1)  \
+    }
+
+/**
+ * F.unfold(input, kernel_size, dilation=1, padding=0, stride=1): the blocks of (N, C, H, W) as columns
+ * (N, C kernel, blocks). RuntimeError.
+ */
+#define kdl_f_unfold(input, kernel, ...)                                                           \
+    KDL__WITH(kdl_f_fold_options, KDL_F_FOLD_DEFAULTS, (__VA_ARGS__), kdl_f_unfold_with, input,    \
+              KDL__AS_SHAPE(kernel))
+/** F.fold(input, output_size, kernel_size, ...): columns (N, C kernel, blocks), overlaps summed. */
+#define kdl_f_fold(input, output, kernel, ...)                                                     \
+    KDL__WITH(kdl_f_fold_options, KDL_F_FOLD_DEFAULTS, (__VA_ARGS__), kdl_f_fold_with, input,      \
+              KDL__AS_SHAPE(output), KDL__AS_SHAPE(kernel))
+KDL_API kdl_tensor *kdl_f_unfold_with(kdl_tensor *input, kdl_shape kernel_size,
+                                      const kdl_f_fold_options *options);
+KDL_API kdl_tensor *kdl_f_fold_with(kdl_tensor *input, kdl_shape output_size, kdl_shape kernel_size,
+                                    const kdl_f_fold_options *options);
+
+/** Options of kdl_f_interpolate(); start from KDL_F_INTERPOLATE_DEFAULTS. */
+typedef struct kdl_f_interpolate_options {
+    size_t nbytes;                                     /**< sizeof(..._options), for the ABI */
+    KDL_INT_OR_SHAPE(size, sizes);                     /**< default KDL_NONE_INT */
+    KDL_NUMBER_OR_RATIOS(scale_factor, scale_factors); /**< default KDL_NONE_FLOAT */
+    const char *mode;              /**< default "nearest"; "nearest-exact", "linear", "bilinear", */
+                                   /**< "trilinear", "bicubic", "area" */
+    int8_t align_corners;          /**< default KDL_NONE_BOOL */
+    int8_t recompute_scale_factor; /**< default KDL_NONE_BOOL */
+} kdl_f_interpolate_options;
+
+#define KDL_F_INTERPOLATE_DEFAULTS                                                                 \
+    {                                                                                              \
+        sizeof(kdl_f_interpolate_options), KDL__DEFAULT_INT(KDL_NONE_INT),                         \
+            KDL__DEFAULT_NUMBER(KDL_NONE_FLOAT), "nearest", KDL_NONE_BOOL, KDL_NONE_BOOL           \
+    }
+
+/**
+ * F.interpolate(input, size=None, scale_factor=None, mode='nearest', align_corners=None,
+ * recompute_scale_factor=None): input (N, C, ...) of 3 to 5 dimensions. Errors are PyTorch's;
+ * antialias and mode='lanczos' are not there.
+ */
+#define kdl_f_interpolate(input, ...)                                                              \
+    KDL__WITH(kdl_f_interpolate_options, KDL_F_INTERPOLATE_DEFAULTS, (__VA_ARGS__),                \
+              kdl_f_interpolate_with, input)
+KDL_API kdl_tensor *kdl_f_interpolate_with(kdl_tensor *input,
+                                           const kdl_f_interpolate_options *options);
+
 #ifdef __cplusplus
 }
 #endif

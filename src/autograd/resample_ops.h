@@ -11,5 +11,4 @@
  * the name of PyTorch's function. Frees the taps. One reference.
  */
 kdl_tensor *kdl__resample(kdl_tensor *x, kdl__taps *taps, const char *name);
-
 #endif

@@ -51,27 +51,86 @@
 DEFINE_COLUMNS(columns_f32, float)
 DEFINE_COLUMNS(columns_f64, double)
 
-/* The windows of one group of one sample, (channels * kernel, output), or what is added back. */
-static void to_columns(const kdl__window *w, int64_t channels, kdl_tensor *image, int64_t offset,
-                       kdl_tensor *columns)
+static void *elements(kdl_tensor *tensor, int64_t offset)
 {
-    if (kdl__float_index(image))
-        columns_f64_from_image(w, channels, (const double *)image->storage->data + offset,
-                               columns->storage->data);
-    else
-        columns_f32_from_image(w, channels, (const float *)image->storage->data + offset,
-                               columns->storage->data);
+    return (char *)tensor->storage->data +
+           (size_t)(tensor->offset + offset) * kdl_dtype_nbytes(tensor->storage->dtype);
 }
 
-static void from_columns(const kdl__window *w, int64_t channels, kdl_tensor *image, int64_t offset,
-                         kdl_tensor *columns)
+/*
+ * The windows of `channels` planes that begin at an offset in `image`, (channels * kernel, output), at
+ * an offset in `columns`; or what is added back.
+ */
+static void to_columns(const kdl__window *w, int64_t channels, kdl_tensor *image, int64_t from,
+                       kdl_tensor *columns, int64_t to)
 {
     if (kdl__float_index(image))
-        columns_f64_to_image(w, channels, (double *)image->storage->data + offset,
-                             columns->storage->data);
+        columns_f64_from_image(w, channels, elements(image, from), elements(columns, to));
     else
-        columns_f32_to_image(w, channels, (float *)image->storage->data + offset,
-                             columns->storage->data);
+        columns_f32_from_image(w, channels, elements(image, from), elements(columns, to));
+}
+
+static void from_columns(const kdl__window *w, int64_t channels, kdl_tensor *image, int64_t to,
+                         kdl_tensor *columns, int64_t from)
+{
+    if (kdl__float_index(image))
+        columns_f64_to_image(w, channels, elements(image, to), elements(columns, from));
+    else
+        columns_f32_to_image(w, channels, elements(image, to), elements(columns, from));
+}
+
+/* ---- folding ----------------------------------------------------------------------------- */
+
+typedef struct folding {
+    const kdl__window *window;
+    kdl_tensor *image, *columns;
+    int64_t channels, volume, area; /* of a sample: planes, elements of one, elements of columns */
+} folding;
+
+static folding folding_of(kdl_tensor *image, kdl_tensor *columns, const kdl__window *w)
+{
+    int64_t volume = kdl__volume(w->input);
+    int64_t channels = image->dims[1];
+    return (
+        folding){ w,        image,  columns,
+                  channels, volume, channels * kdl__volume(w->kernel) * kdl__volume(w->output) };
+}
+
+static void unfold_sample(void *state, int64_t n)
+{
+    const folding *f = state;
+    to_columns(f->window, f->channels, f->image, n * f->channels * f->volume, f->columns,
+               n * f->area);
+}
+
+static void fold_sample(void *state, int64_t n)
+{
+    const folding *f = state;
+    from_columns(f->window, f->channels, f->image, n * f->channels * f->volume, f->columns,
+                 n * f->area);
+}
+
+kdl_tensor *kdl__compute_unfold(kdl_tensor *image, const kdl__window *w, kdl_shape shape)
+{
+    kdl_tensor *columns =
+        kdl__new_values(image->ctx, image->storage->dtype, shape.ndim, shape.sizes);
+    if (columns) {
+        folding f = folding_of(image, columns, w);
+        kdl__each_plane(image->ctx, image->dims[0], columns->numel, unfold_sample, &f);
+    }
+    return columns;
+}
+
+kdl_tensor *kdl__compute_fold(kdl_tensor *columns, const kdl__window *w, kdl_shape shape)
+{
+    kdl_tensor *image =
+        kdl__new_values(columns->ctx, columns->storage->dtype, shape.ndim, shape.sizes);
+    if (image) {
+        memset(image->storage->data, 0, kdl_tensor_nbytes(image));
+        folding f = folding_of(image, columns, w);
+        kdl__each_plane(image->ctx, image->dims[0], columns->numel, fold_sample, &f);
+    }
+    return image;
 }
 
 /* ---- what the three have in common -------------------------------------------------------- */
@@ -148,7 +207,7 @@ kdl_tensor *kdl__compute_conv(kdl_tensor *input, kdl_tensor *weight, kdl_tensor 
     kdl_tensor *columns = output ? new_columns(input, &s) : NULL;
     for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(input->ctx); i++) {
         int64_t g = i % groups;
-        to_columns(w, s.inputs, input, input->offset + i * s.inputs * volume, columns);
+        to_columns(w, s.inputs, input, i * s.inputs * volume, columns, 0);
         multiply_into(matrix(weight, g * s.outputs * s.window, s.outputs, s.window),
                       kdl_tensor_retain(columns), 0,
                       matrix(output, i * s.outputs * s.columns, s.outputs, s.columns));
@@ -173,7 +232,7 @@ kdl_tensor *kdl__compute_conv_input_grad(kdl_tensor *grad, kdl_tensor *weight, c
         multiply_into(turned(matrix(weight, g * s.outputs * s.window, s.outputs, s.window)),
                       matrix(grad, i * s.outputs * s.columns, s.outputs, s.columns), 0,
                       kdl_tensor_retain(columns));
-        from_columns(w, s.inputs, result, i * s.inputs * volume, columns);
+        from_columns(w, s.inputs, result, i * s.inputs * volume, columns, 0);
     }
     kdl_tensor_release(columns);
     return result;
@@ -191,7 +250,7 @@ kdl_tensor *kdl__compute_conv_weight_grad(kdl_tensor *grad, kdl_tensor *input, c
     memset(result->storage->data, 0, kdl_tensor_nbytes(result));
     for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(grad->ctx); i++) {
         int64_t g = i % groups;
-        to_columns(w, s.inputs, input, input->offset + i * s.inputs * volume, columns);
+        to_columns(w, s.inputs, input, i * s.inputs * volume, columns, 0);
         multiply_into(matrix(grad, i * s.outputs * s.columns, s.outputs, s.columns),
                       turned(kdl_tensor_retain(columns)), 1,
                       matrix(result, g * s.outputs * s.window, s.outputs, s.window));

@@ -33,6 +33,13 @@ kdl_tensor *kdl__compute_conv_weight_grad(kdl_tensor *grad, kdl_tensor *input,
 /* output (N, O, ...) += bias (O). */
 void kdl__compute_add_bias(kdl_tensor *output, kdl_tensor *bias);
 
+/*
+ * F.unfold and F.fold: the windows of (N, C, ...) as columns (N, C * kernel, output), and what lies
+ * at a place in several added up. `shape` is the result's.
+ */
+kdl_tensor *kdl__compute_unfold(kdl_tensor *image, const kdl__window *window, kdl_shape shape);
+kdl_tensor *kdl__compute_fold(kdl_tensor *columns, const kdl__window *window, kdl_shape shape);
+
 /* ---- pooling ----------------------------------------------------------------------------- */
 
 /* The input's elements that one window covers along a dimension, and how many an average counts. */

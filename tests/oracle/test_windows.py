@@ -127,7 +127,22 @@ MODULES = (
     ("ReflectionPad3d(1)", (2, 3, 4, 5)), ("ReplicationPad1d(4)", (2, 3)),
     ("ReplicationPad2d(3)", (1, 2, 3, 4)), ("ReplicationPad3d(2)", (2, 3, 4, 5)),
     ("CircularPad1d(2)", (2, 3)), ("CircularPad2d((1, 2, 3, 0))", (2, 3, 4)),
-    ("CircularPad3d(1)", (2, 3, 4, 5)), ("MaxPool1d(2)", (2, 3, 9)),
+    ("CircularPad3d(1)", (2, 3, 4, 5)), ("LPPool1d(2, 3)", (2, 3, 9)),
+    ("LPPool2d(2, (2, 3), stride=1)", (2, 9, 8)), ("LPPool3d(1.5, 2)", (1, 2, 4, 5, 6)),
+    ("FractionalMaxPool2d(2, output_size=(3, 4))", (2, 3, 9, 8)),
+    ("FractionalMaxPool3d(2, output_ratio=0.6)", (2, 3, 6, 7, 8)),
+    ("InstanceNorm1d(3)", (2, 3, 4)), ("InstanceNorm1d(3, affine=True)", (3, 4)),
+    ("InstanceNorm2d(3, affine=True, track_running_stats=True)", (2, 3, 4, 5)),
+    ("InstanceNorm3d(3, track_running_stats=True, momentum=None)", (3, 4, 5, 2)),
+    ("LocalResponseNorm(3, alpha=0.5)", (2, 5, 4)), ("CrossMapLRN2d(4, k=2)", (2, 5, 4, 3)),
+    ("PixelShuffle(2)", (2, 8, 2, 3)), ("PixelUnshuffle(2)", (2, 4, 6)),
+    ("ChannelShuffle(3)", (2, 6, 4)), ("Unflatten(1, (2, -1))", (2, 6, 4)),
+    ("Fold((4, 5), (2, 2))", (2, 8, 12)), ("Unfold(2, padding=1, stride=2)", (2, 3, 4, 5)),
+    ("Upsample(scale_factor=2)", (2, 3, 4)), ("Upsample(size=7, mode='linear')", (2, 3, 4)),
+    ("Upsample((5, 9), mode='bicubic', align_corners=True)", (2, 3, 4, 4)),
+    ("Upsample(scale_factor=1.6, mode='bilinear', recompute_scale_factor=True)", (2, 3, 4, 4)),
+    ("UpsamplingNearest2d(scale_factor=3)", (2, 3, 4, 4)),
+    ("UpsamplingBilinear2d(size=(3, 9))", (2, 3, 4, 4)), ("MaxPool1d(2)", (2, 3, 9)),
     ("MaxPool2d(3, 2, 1)", (2, 3, 9, 8)), ("MaxPool3d(2)", (1, 2, 4, 5, 6)),
     ("AvgPool1d(3)", (2, 3, 9)), ("AvgPool2d((2, 3), stride=1)", (2, 3, 9, 8)),
     ("AvgPool3d(2)", (1, 2, 4, 5, 6)), ("AdaptiveAvgPool2d((2, 3))", (2, 3, 9, 8)), ("AdaptiveAvgPool1d(4)", (3, 9)),
@@ -151,7 +166,9 @@ def test_modules(context, call, shape):
         theirs.train(mode)
         x = torch.randn(shape, requires_grad=True)
         mine = context.leaf(x)
+        context.default_generator().load_state(torch.get_rng_state().numpy().tobytes())
         got, expected = context.call("kdl_forward", ours, mine), theirs(x)
+        assert context.default_generator().state() == torch.get_rng_state().numpy().tobytes()
         assert_close(got.torch().contiguous(), expected.detach(), call, mode)
         weights = torch.randn(expected.shape)
         expected.backward(weights)

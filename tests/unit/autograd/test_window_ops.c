@@ -62,10 +62,38 @@ OF_IMAGE(padded, kdl_f_pad(image, KDL_SHAPE(1, -2, 0, 2), .value = 3))
 OF_IMAGE(largest_of_parts, kdl_f_adaptive_max_pool(2, image, KDL_SHAPE(2, 3), NULL))
 OF_IMAGE(means_of_parts, kdl_f_adaptive_avg_pool(2, image, KDL_SHAPE(2, 3)))
 
+OF_IMAGE(power_means, kdl_f_lp_pool2d(image, 3, 2, .stride = 1))
+OF_IMAGE(columns, kdl_f_unfold(image, 2, .padding = 1))
+OF_IMAGE(shuffled, kdl_channel_shuffle(image, 3))
+
+/* Functions of (N, C, H, W). */
+static kdl_tensor *of_batch(kdl_tensor *a, kdl_tensor *(*function)(kdl_tensor *batch))
+{
+    kdl_tensor *batch = kdl_reshape(a, KDL_SHAPE(1, 4, 3, 1)), *result = function(batch);
+    kdl_tensor_release(batch);
+    return result;
+}
+
+#define OF_BATCH(name, call)                                                                       \
+    static kdl_tensor *name##_batch(kdl_tensor *batch)                                             \
+    {                                                                                              \
+        return call;                                                                               \
+    }                                                                                              \
+    static kdl_tensor *name(kdl_tensor *a, kdl_tensor *b)                                          \
+    {                                                                                              \
+        (void)b;                                                                                   \
+        return of_batch(a, name##_batch);                                                          \
+    }
+OF_BATCH(smooth, kdl_f_interpolate(batch, .sizes = KDL_SHAPE(5, 2), .mode = "bicubic"))
+OF_BATCH(pixels, kdl_f_pixel_shuffle(batch, 2))
+OF_BATCH(instances, kdl_f_instance_norm(batch, NULL, NULL, NULL, NULL, true, 0.1, 1e-5))
+OF_BATCH(neighbours, kdl_f_local_response_norm(batch, 3, 0.5, 0.75, 1))
+
 static void test_finite_differences(void **state)
 {
     static gradient_body *const functions[] = {
         convolved_back, reflected, replicated, circled, padded, largest_of_parts, means_of_parts,
+        power_means,    columns,   shuffled,   smooth,  pixels, instances,        neighbours,
     };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         check_gradients(*state, functions[i]);
@@ -152,10 +180,32 @@ static kdl_status run_modules(kdl_context *ctx, void *unused)
     return kdl_error_status(ctx);
 }
 
+static kdl_status run_others(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    kdl_module *net = kdl_nn_sequential(
+        ctx, kdl_nn_upsample(ctx, .scale_factor = 1.5, .mode = "bilinear"),
+        kdl_nn_instance_norm2d(ctx, 4, .affine = true, .track_running_stats = true),
+        kdl_nn_local_response_norm(ctx, 2), kdl_nn_cross_map_lrn2d(ctx, 3),
+        kdl_nn_pixel_shuffle(ctx, 2), kdl_nn_unfold(ctx, 2), kdl_nn_fold(ctx, 6, 2),
+        kdl_nn_fractional_max_pool2d(ctx, 2, .output_size = 4), kdl_nn_lp_pool2d(ctx, 2, 2));
+    kdl_tensor *input = kdl_rand(ctx, KDL_SHAPE(2, 4, 2, 2)), *output = kdl_forward(net, input);
+    kdl_tensor *indices = NULL, *values = kdl_f_max_pool2d(input, 2, .indices = &indices);
+    kdl_tensor *back = kdl_f_max_unpool2d(values, indices, 2), *sum = kdl_sum(output);
+    kdl_backward(sum);
+    kdl_tensor *all[] = { input, output, indices, values, back, sum };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    kdl_module_release(net);
+    return kdl_error_status(ctx);
+}
+
 static void test_allocation_failures(void **state)
 {
     (void)state;
     check_allocation_failures(run_modules, NULL);
+    check_allocation_failures(run_others, NULL);
 }
 
 #define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
