@@ -6,6 +6,7 @@
 #ifndef KINDLING_FUNCTIONAL_SEQUENCE_H
 #define KINDLING_FUNCTIONAL_SEQUENCE_H
 
+#include "kindling/layer.h"
 #include "kindling/math.h"
 
 #ifdef __cplusplus
@@ -84,6 +85,44 @@ KDL_API kdl_tensor *kdl_rnn_tanh_cell(kdl_tensor *input, kdl_tensor *hx, kdl_ten
                                       kdl_tensor *w_hh, kdl_tensor *b_ih, kdl_tensor *b_hh);
 KDL_API kdl_tensor *kdl_rnn_relu_cell(kdl_tensor *input, kdl_tensor *hx, kdl_tensor *w_ih,
                                       kdl_tensor *w_hh, kdl_tensor *b_ih, kdl_tensor *b_hh);
+
+/* ---- attention --------------------------------------------------------------------------- */
+
+/** Options of kdl_f_scaled_dot_product_attention(). */
+typedef struct kdl_f_attention_options {
+    size_t nbytes;         /**< sizeof(kdl_f_attention_options), for the ABI */
+    kdl_tensor *attn_mask; /**< default NULL (borrowed); bool: true takes part; else it is added */
+    double dropout_p;      /**< of the weights, whatever mode modules are in; default 0 */
+    bool is_causal;        /**< query l sees keys 0 to l; default false */
+    double scale;          /**< default KDL_NONE_FLOAT: 1 / sqrt(E) */
+    bool enable_gqa;       /**< several heads of query share one of key and value; default false */
+} kdl_f_attention_options;
+
+#define KDL_F_ATTENTION_DEFAULTS                                                                   \
+    {                                                                                              \
+        sizeof(kdl_f_attention_options), NULL, 0.0, false, KDL_NONE_FLOAT, false                   \
+    }
+
+/**
+ * F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False,
+ * scale=None, enable_gqa=False): query (..., L, E), key (..., S, E), value (..., S, V), whose batches
+ * are broadcast, give (..., L, V): softmax(scale query key^T + mask) value. The mask is broadcast to
+ * (..., L, S). A query that may see nothing gives 0. Dropout draws as PyTorch does on a CPU.
+ * RuntimeError where sizes and dtypes do not fit.
+ */
+#define kdl_f_scaled_dot_product_attention(query, key, value, ...)                                 \
+    KDL__WITH(kdl_f_attention_options, KDL_F_ATTENTION_DEFAULTS, (__VA_ARGS__),                    \
+              kdl_f_scaled_dot_product_attention_with, query, key, value)
+KDL_API kdl_tensor *kdl_f_scaled_dot_product_attention_with(kdl_tensor *query, kdl_tensor *key,
+                                                            kdl_tensor *value,
+                                                            const kdl_f_attention_options *options);
+
+/**
+ * nn.Transformer.generate_square_subsequent_mask(size, dtype): (size, size), -inf above the diagonal
+ * and 0 elsewhere. PyTorch's default dtype is KDL_F32.
+ */
+KDL_API kdl_tensor *kdl_generate_square_subsequent_mask(kdl_context *ctx, int64_t size,
+                                                        kdl_dtype dtype);
 
 #ifdef __cplusplus
 }

@@ -52,6 +52,11 @@ typedef struct kdl_multihead_attention_options {
  * in_proj_bias [3 E] and out_proj.bias [E] are 0, bias_k and bias_v [1, 1, E] are xavier_normal_.
  * ValueError with PyTorch's text for sizes that are not positive, and where PyTorch has an
  * AssertionError: for an embed_dim that num_heads does not divide.
+ *
+ * It computes {query, key, value, key_padding_mask, attn_mask} to {output, weights averaged over the
+ * heads, weights of each head}, masks NULL or as PyTorch has them (a bool one forbids where it is
+ * true). With the first output alone, PyTorch's need_weights=False, a query that sees no key gives
+ * 0, otherwise NaN. Where PyTorch has an AssertionError, ValueError with its text.
  */
 #define kdl_nn_multihead_attention(ctx, embed_dim_, num_heads_, ...)                               \
     KDL__NN(kdl_multihead_attention_options, KDL_MULTIHEAD_ATTENTION_DEFAULTS,                     \
@@ -92,6 +97,11 @@ typedef struct kdl_transformer_layer_options {
  * nn.TransformerEncoderLayer(d_model, nhead, ...): self_attn, linear1, linear2, norm1, norm2, and
  * nn.TransformerDecoderLayer: self_attn, multihead_attn, linear1, linear2, norm1 to norm3; they
  * draw in this order. RuntimeError with PyTorch's text for an unknown activation.
+ *
+ * They compute {src, mask, src_key_padding_mask} and {tgt, memory, tgt_mask, memory_mask,
+ * tgt_key_padding_mask, memory_key_padding_mask} to {output}; TransformerEncoder and
+ * TransformerDecoder the same. Masks may be NULL. What PyTorch computes while gradients are on: its
+ * inference with nested tensors, which has 0 at padded places, is not there.
  */
 #define kdl_nn_transformer_encoder_layer(ctx, d_model_, nhead_, ...)                               \
     KDL__NN(kdl_transformer_layer_options, KDL_TRANSFORMER_LAYER_DEFAULTS,                         \
@@ -177,7 +187,8 @@ typedef struct kdl_transformer_options {
 /**
  * nn.Transformer(d_model=512, nhead=8, ...): encoder and decoder, each with a LayerNorm at its
  * end; then every parameter with more than one dimension is xavier_uniform_, in the order of
- * parameters().
+ * parameters(). It computes {src, tgt, src_mask, tgt_mask, memory_mask, src_key_padding_mask,
+ * tgt_key_padding_mask, memory_key_padding_mask} to {output}; masks may be NULL.
  */
 #define kdl_nn_transformer(ctx, ...)                                                               \
     KDL__NN(kdl_transformer_options, KDL_TRANSFORMER_DEFAULTS, KDL_CLASS_TRANSFORMER, ctx,         \

@@ -186,6 +186,12 @@ static inline kdl_tensor *kdl__close(kdl__scope *scope, kdl_tensor *result)
     return result;
 }
 
+/*
+ * alpha a b of matrices or batches of them, f32 or f64, without a record. One reference; NULL, with
+ * PyTorch's error, where their sizes do not fit.
+ */
+kdl_tensor *kdl__multiply(kdl_tensor *a, kdl_tensor *b, double alpha);
+
 /* Functions of one element, recorded. */
 kdl_tensor *kdl__apply_unary(kdl_tensor *x, int function, kdl__numbers numbers, const char *place);
 

@@ -43,15 +43,14 @@ static bool product_sizes(const kdl_tensor *a, const kdl_tensor *b, kdl_shape *s
     return true;
 }
 
-/* a b of matrices or batches, without a record. */
-static kdl_tensor *multiply(kdl_tensor *a, kdl_tensor *b)
+kdl_tensor *kdl__multiply(kdl_tensor *a, kdl_tensor *b, double alpha)
 {
     kdl_shape shape;
     if (!a || !b || !product_sizes(a, b, &shape))
         return NULL;
     kdl_tensor *result = kdl__new_values(a->ctx, a->storage->dtype, shape.ndim, shape.sizes);
     if (result)
-        kdl__compute_matmul(a, b, 1, 0, result);
+        kdl__compute_matmul(a, b, alpha, 0, result);
     return result;
 }
 
@@ -61,12 +60,12 @@ static void matmul_backward(kdl__function *function, kdl_tensor *grad)
     kdl_tensor *a = kdl__saved_value(function, 0), *b = kdl__saved_value(function, 1);
     if (a && b && kdl__needs(function, 0)) {
         kdl_tensor *other = transposed(b);
-        kdl__give(function, 0, multiply(grad, other));
+        kdl__give(function, 0, kdl__multiply(grad, other, 1));
         kdl_tensor_release(other);
     }
     if (a && b && kdl__needs(function, 1)) {
         kdl_tensor *other = transposed(a);
-        kdl__give(function, 1, multiply(other, grad));
+        kdl__give(function, 1, kdl__multiply(other, grad, 1));
         kdl_tensor_release(other);
     }
 }
@@ -118,7 +117,7 @@ kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b)
     if (!check_product(a, b, __func__))
         return NULL;
     kdl_tensor *left = as_matrices(a, 0), *right = as_matrices(b, 1);
-    kdl_tensor *result = multiply(left, right);
+    kdl_tensor *result = kdl__multiply(left, right, 1);
     kdl__function *function =
         kdl__record(result, result && result->ndim > 2 ? &bmm_class : &mm_class, 2, left, right);
     kdl__save(function, 0, left);
@@ -161,10 +160,10 @@ static void linear_backward(kdl__function *function, kdl_tensor *grad)
 {
     kdl_tensor *input = kdl__saved_value(function, 0), *weight = kdl__saved_value(function, 1);
     if (weight && kdl__needs(function, 0))
-        kdl__give(function, 0, multiply(grad, weight));
+        kdl__give(function, 0, kdl__multiply(grad, weight, 1));
     if (input && kdl__needs(function, 1)) {
         kdl_tensor *turned = transposed(grad);
-        kdl__give(function, 1, multiply(turned, input));
+        kdl__give(function, 1, kdl__multiply(turned, input, 1));
         kdl_tensor_release(turned);
     }
     if (function->count > 2 && kdl__needs(function, 2))

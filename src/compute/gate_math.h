@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sigmoid and tanh in f32 without calls or branches, so that loops of them become vectors: within 4
+ * exp, sigmoid and tanh in f32 without calls or branches, so that loops of them become vectors: within 4
  * units in the last place. Choices are made among bits, which every compiler turns into masks.
  */
 #ifndef KDL_SRC_COMPUTE_GATE_MATH_H
@@ -27,7 +27,7 @@ enum {
     KDL__FLOAT_MAGNITUDE = 0x7fffffff, /* all bits but the sign */
     KDL__FLOAT_INFINITY = 0x7f800000,  /* larger ones, as magnitudes, are NaN */
     KDL__FLOAT_NAN = 0x7fc00000,
-    KDL__FLOAT_87 = 0x42ae0000,  /* e^-87 is still a normal number */
+    KDL__FLOAT_87 = 0x42ae0000, /* e^-87 is still a normal number */
     KDL__FLOAT_0_3 = 0x3e99999a,
 };
 
@@ -53,6 +53,15 @@ static inline float kdl__exp_of_minus(float size)
     series = series * r + 1;
     /* n + 127 in the place of an exponent. */
     return series * kdl__float_of((int32_t)(((uint32_t)kdl__bits_of(shifted) + 127) << 23));
+}
+
+/* The same down to 0, which it is from 87 on; NaN stays NaN. For what softmax takes of its row. */
+static inline float kdl__exp_down(float size)
+{
+    int32_t bits = kdl__bits_of(size), inside = -(bits < KDL__FLOAT_87);
+    int32_t nan = -((bits & KDL__FLOAT_MAGNITUDE) > KDL__FLOAT_INFINITY);
+    int32_t result = kdl__bits_of(kdl__exp_of_minus(size)) & inside;
+    return kdl__float_of(result | (nan & KDL__FLOAT_NAN));
 }
 
 /* 1 / (1 + e^-x), from e^-|x|, which cannot overflow. */

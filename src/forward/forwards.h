@@ -20,6 +20,7 @@
     }
 
 extern const kdl__forward_entry kdl__layer_forwards[], kdl__window_forwards[], kdl__loss_forwards[];
-extern const kdl__forward_entry kdl__recurrent_forwards[];
+extern const kdl__forward_entry kdl__recurrent_forwards[], kdl__attention_forwards[];
+extern const kdl__forward_entry kdl__transformer_forwards[];
 
 #endif

@@ -113,6 +113,70 @@ static void test_recurrent(void **state)
                  (kdl_tensor *[]){ NEW(2), NEW(3) }, 2, 1);
 }
 
+static void test_attention(void **state)
+{
+    kdl_context *ctx = *state;
+    check_module(kdl_nn_multihead_attention(ctx, 4, 2, .kdim = 3, .add_bias_kv = true,
+                                            .add_zero_attn = true, .dtype = KDL_F64),
+                 (kdl_tensor *[]){ NEW(2, 2, 4), NEW(3, 2, 3), NEW(3, 2, 4) }, 3, 3);
+    kdl_tensor *mask = kdl_generate_square_subsequent_mask(ctx, 3, KDL_F64);
+    kdl_tensor *x = NEW(2, 3, 4), *memory = NEW(2, 2, 4);
+    kdl_module *layer = kdl_nn_transformer_decoder_layer(ctx, 4, 2, .dim_feedforward = 3,
+                                                         .dropout = 0, .batch_first = true,
+                                                         .activation = "gelu", .dtype = KDL_F64);
+    kdl_requires_grad_(x, true);
+    kdl_tensor *const inputs[] = { x, memory, mask };
+    kdl_tensor *sum = weighted(layer, inputs, 3, 1);
+    assert_int_equal(kdl_backward(sum), KDL_OK);
+    kdl_tensor_release(sum);
+    check_leaf(layer, inputs, 3, 1, x);
+    kdl_module_release(layer);
+    kdl_tensor_release(mask);
+    kdl_tensor_release(x);
+    kdl_tensor_release(memory);
+}
+
+/* Attention itself, with heads in groups and a mask that learns. */
+static kdl_tensor *attend(kdl_tensor *const *tensors)
+{
+    kdl_tensor *values = kdl_f_scaled_dot_product_attention(
+        tensors[0], tensors[1], tensors[2], .attn_mask = tensors[3], .enable_gqa = true);
+    kdl_tensor *squares = kdl_square(values), *sum = kdl_sum(squares);
+    kdl_tensor_release(values);
+    kdl_tensor_release(squares);
+    return sum;
+}
+
+static void test_scaled_dot_product_attention(void **state)
+{
+    kdl_context *ctx = *state;
+    static const double step = 1e-6;
+    kdl_tensor *tensors[] = { NEW(2, 4, 3, 2), NEW(2, 2, 5, 2), NEW(2, 2, 5, 3), NEW(4, 3, 5) };
+    for (int i = 0; i < 4; i++)
+        kdl_requires_grad_(tensors[i], true);
+    kdl_tensor *sum = attend(tensors);
+    assert_int_equal(kdl_backward(sum), KDL_OK);
+    kdl_tensor_release(sum);
+    for (int i = 0; i < 4; i++) {
+        double *values = kdl_tensor_data(tensors[i]), found[2];
+        const double *grad = kdl_tensor_data(kdl_tensor_grad(tensors[i]));
+        for (int64_t k = 0; k < kdl_tensor_numel(tensors[i]); k += 7) {
+            double kept = values[k];
+            for (int side = 0; side < 2; side++) {
+                values[k] = kept + (side ? step : -step);
+                sum = attend(tensors);
+                found[side] = kdl_tensor_item(sum);
+                kdl_tensor_release(sum);
+            }
+            values[k] = kept;
+            assert_float_equal(grad[k], (found[1] - found[0]) / (2 * step),
+                               1e-6 * (1 + fabs(grad[k])));
+        }
+    }
+    for (int i = 0; i < 4; i++)
+        kdl_tensor_release(tensors[i]);
+}
+
 /* What a module gives on an instruction set, and the gradient of its input: a reference to each. */
 static void run_on(kdl_context *ctx, const char *cpu, kdl_module *module, kdl_tensor *input,
                    kdl_tensor **output, kdl_tensor **grad)
@@ -167,6 +231,7 @@ static void test_null(void **state)
     assert_null(kdl_lstm(NULL, NULL, NULL, 0, states));
     assert_null(states[1]);
     assert_null(kdl_gru(ones, NULL, params, 4, NULL));
+    assert_null(kdl_f_scaled_dot_product_attention(ones, NULL, ones, .is_causal = true));
     assert_null(kdl_rnn_tanh_cell(ones, NULL, ones, NULL, NULL, NULL));
     kdl_tensor_release(ones);
 }
@@ -203,9 +268,51 @@ static kdl_status run_gru(kdl_context *ctx, void *unused)
     return run_module(ctx, kdl_nn_gru(ctx, 2, 3), KDL_SHAPE(4, 1, 2), 2);
 }
 
+/* Self-attention with both masks, an encoder and a decoder. */
+static kdl_status run_transformer(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    kdl_module *module =
+        kdl_nn_transformer(ctx, .d_model = 4, .nhead = 2, .num_encoder_layers = 1,
+                           .num_decoder_layers = 1, .dim_feedforward = 3, .batch_first = true);
+    kdl_tensor *x = kdl_rand(ctx, KDL_SHAPE(1, 3, 4)), *output = NULL;
+    kdl_tensor *mask = kdl_generate_square_subsequent_mask(ctx, 3, KDL_F32);
+    kdl_tensor *padding = kdl_zeros(ctx, KDL_SHAPE(1, 3), .dtype = KDL_BOOL);
+    kdl_tensor *inputs[] = { x, x, mask, mask, NULL, padding, NULL, padding };
+    kdl_call_with(module, inputs, 8, &output, 1);
+    kdl_tensor *sum = kdl_sum(output);
+    kdl_backward(sum);
+    kdl_tensor *all[] = { x, output, mask, padding, sum };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    kdl_module_release(module);
+    return kdl_error_status(ctx);
+}
+
+static kdl_status run_attention(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    kdl_module *module = kdl_nn_multihead_attention(ctx, 4, 2, .kdim = 3, .vdim = 3,
+                                                    .add_bias_kv = true, .add_zero_attn = true);
+    kdl_tensor *x = kdl_rand(ctx, KDL_SHAPE(3, 4)), *y = kdl_rand(ctx, KDL_SHAPE(2, 3));
+    kdl_tensor *mask = kdl_zeros(ctx, KDL_SHAPE(3, 2), .dtype = KDL_BOOL);
+    kdl_tensor *const inputs[] = { x, y, y, NULL, mask };
+    kdl_tensor *sum = weighted(module, inputs, 5, 3);
+    kdl_backward(sum);
+    kdl_tensor *all[] = { x, y, mask, sum };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    kdl_module_release(module);
+    return kdl_error_status(ctx);
+}
+
 static void test_allocation_failures(void **state)
 {
     (void)state;
+    check_allocation_failures(run_attention, NULL);
+    check_allocation_failures(run_transformer, NULL);
     check_allocation_failures(run_lstm, NULL);
     check_allocation_failures(run_gru, NULL);
 }
@@ -216,6 +323,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT_TEST(test_recurrent),
+        UNIT_TEST(test_attention),
+        UNIT_TEST(test_scaled_dot_product_attention),
         UNIT_TEST(test_instruction_sets),
         UNIT_TEST(test_null),
         cmocka_unit_test(test_allocation_failures),
