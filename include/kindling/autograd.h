@@ -7,6 +7,10 @@
  * adds up the gradients of its leaves in kdl_tensor_grad(). Nothing is recorded while gradients are
  * switched off (torch.no_grad()).
  *
+ * In-place functions are recorded too, on tensors and on views of them, but not on leaves that require
+ * gradients, nor on views of those: PyTorch's RuntimeErrors. A view that was made while gradients were
+ * switched off counts as a tensor of its own.
+ *
  * Gradients of gradients (create_graph) are not there.
  */
 #ifndef KINDLING_AUTOGRAD_H

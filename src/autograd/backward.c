@@ -184,7 +184,7 @@ static kdl_status fail_shape(const kdl_tensor *tensor, const kdl_tensor *gradien
 static kdl_status check_backward(kdl_tensor *tensor, kdl_tensor *gradient)
 {
     kdl_context *ctx = tensor->ctx;
-    if (!tensor->requires_grad || !kdl__training_of(ctx))
+    if (!kdl__requires_grad(tensor) || !kdl__training_of(ctx))
         return kdl__fail_at(ctx, "kdl_backward", KDL_ERROR_RUNTIME,
                             "element 0 of tensors does not require grad and does not have a "
                             "grad_fn");
@@ -224,11 +224,11 @@ kdl_status kdl_backward_with(kdl_tensor *tensor, const kdl_backward_options *giv
     if (training->running)
         return kdl__fail_at(ctx, "kdl_backward", KDL_ERROR_RUNTIME,
                             "kdl_backward() was called by a hook of a backward pass");
+    kdl__function *maker = kdl__maker(tensor);
     const kdl__tape *tape = kdl__no_grad(ctx);
     training->running = true;
     kdl_tensor *grad = first_gradient(tensor, options.gradient);
-    kdl__function *maker = tensor->autograd;
-    if (grad && maker && !kdl__is_leaf_function(maker))
+    if (grad && maker)
         give_function(maker, grad);
     else if (grad)
         accumulate_leaf(tensor, grad);

@@ -50,10 +50,10 @@ kdl_tensor *kdl__cast(kdl_tensor *tensor, kdl_dtype dtype)
 
 static void unary_backward(kdl__function *function, kdl_tensor *grad)
 {
-    kdl_tensor *saved = kdl__saved_value(function, 0);
+    const kdl__unary *entry = function->table;
+    kdl_tensor *saved = entry->saves ? kdl__saved_value(function, 0) : grad;
     if (saved)
-        kdl__give(function, 0,
-                  kdl__compute_derivative(function->table, grad, saved, function->numbers));
+        kdl__give(function, 0, kdl__compute_derivative(entry, grad, saved, function->numbers));
 }
 
 #define UNARY_CLASS(name, backward_name, ...) { backward_name, unary_backward },
@@ -68,7 +68,8 @@ kdl_tensor *kdl__apply_unary(kdl_tensor *tensor, int which, kdl__numbers numbers
     if (function) {
         function->table = entry;
         function->numbers = numbers;
-        kdl__save(function, 0, entry->saves_result ? y : x);
+        if (entry->saves)
+            kdl__save(function, 0, entry->saves == KDL__SAVES_y ? y : x);
     }
     kdl_tensor_release(x);
     return y ? kdl__cast(y, tensor->storage->dtype) : NULL;
@@ -222,7 +223,9 @@ static kdl_tensor *binary(kdl__binary which, const kdl__function_class *class, k
     if (function) {
         function->numbers.a = alpha;
         function->integers[0] = which;
-        if (which != KDL__ADD) {
+        if (which == KDL__MUL) {
+            kdl__save_factors(function, pair.a, pair.b);
+        } else if (which != KDL__ADD) {
             kdl__save(function, 0, pair.a);
             kdl__save(function, 1, pair.b);
         }

@@ -81,16 +81,24 @@ kdl__function *kdl__record_list(kdl_tensor *result, const kdl__function_class *c
                                 kdl_tensor *const *inputs);
 /* Keeps a tensor for the backward pass, as saved[place]; nothing for a NULL function. */
 void kdl__save(kdl__function *function, int place, kdl_tensor *tensor);
-/* Keeps a copy of `nbytes` bytes in function->own; nothing for a NULL function. */
-void kdl__keep(kdl__function *function, const void *data, size_t nbytes);
-/* What was saved (borrowed); NULL, with PyTorch's error, when it was freed or overwritten. */
-kdl_tensor *kdl__saved_value(kdl__function *function, int place);
-
 /* Whether input `index` wants its gradient. */
 static inline bool kdl__needs(const kdl__function *function, int index)
 {
     return function->edges[index].function || function->edges[index].leaf;
 }
+/* The factors of a product as saved[0] and [1], each only where the other one's gradient needs it. */
+static inline void kdl__save_factors(kdl__function *function, kdl_tensor *a, kdl_tensor *b)
+{
+    if (function && kdl__needs(function, 1))
+        kdl__save(function, 0, a);
+    if (function && kdl__needs(function, 0))
+        kdl__save(function, 1, b);
+}
+/* Keeps a copy of `nbytes` bytes in function->own; nothing for a NULL function. */
+void kdl__keep(kdl__function *function, const void *data, size_t nbytes);
+/* What was saved (borrowed); NULL, with PyTorch's error, when it was freed or overwritten. */
+kdl_tensor *kdl__saved_value(kdl__function *function, int place);
+
 /*
  * Hands input `index` its gradient, or a part of it. Consumes `grad` (NULL: an error stands), which
  * may be broadcast from the input's sizes: what was repeated is summed.
@@ -125,7 +133,10 @@ static inline kdl__training *kdl__training_of(const kdl_context *ctx)
 void kdl__record_view(kdl_tensor *base, kdl_tensor *result, const kdl__view_how *how);
 void kdl__record_copy(kdl_tensor *source, kdl_tensor *result);
 void kdl__record_abs(kdl_tensor *source, kdl_tensor *result);
-kdl_status kdl__check_write(kdl_tensor *tensor, kdl_tensor *source, const char *place);
+kdl_status kdl__begin_write(kdl__write *write, const char *place);
+void kdl__end_write(const kdl__write *write);
+/* Makes a view of a tensor that was written since a region of what it holds now. */
+void kdl__record_region(kdl_tensor *view);
 
 /* The gradient as hooks leave it. Consumes `grad`. */
 kdl_tensor *kdl__run_hooks(kdl__function *function, kdl_tensor *grad);
@@ -133,6 +144,8 @@ kdl_tensor *kdl__run_hooks(kdl__function *function, kdl_tensor *grad);
 /* The function that a tensor's hooks and retained gradient belong to; for a leaf one of its own. */
 kdl__function *kdl__function_of(kdl_tensor *tensor);
 bool kdl__is_leaf_function(const kdl__function *function);
+/* The function that made what the tensor holds (borrowed); NULL: it is a leaf. */
+kdl__function *kdl__maker(kdl_tensor *tensor);
 
 /* ---- for the functions that are recorded ------------------------------------------------- */
 

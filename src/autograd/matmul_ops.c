@@ -58,12 +58,12 @@ kdl_tensor *kdl__multiply(kdl_tensor *a, kdl_tensor *b, double alpha)
 static void matmul_backward(kdl__function *function, kdl_tensor *grad)
 {
     kdl_tensor *a = kdl__saved_value(function, 0), *b = kdl__saved_value(function, 1);
-    if (a && b && kdl__needs(function, 0)) {
+    if (b && kdl__needs(function, 0)) {
         kdl_tensor *other = transposed(b);
         kdl__give(function, 0, kdl__multiply(grad, other, 1));
         kdl_tensor_release(other);
     }
-    if (a && b && kdl__needs(function, 1)) {
+    if (a && kdl__needs(function, 1)) {
         kdl_tensor *other = transposed(a);
         kdl__give(function, 1, kdl__multiply(other, grad, 1));
         kdl_tensor_release(other);
@@ -120,8 +120,7 @@ kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b)
     kdl_tensor *result = kdl__multiply(left, right, 1);
     kdl__function *function =
         kdl__record(result, result && result->ndim > 2 ? &bmm_class : &mm_class, 2, left, right);
-    kdl__save(function, 0, left);
-    kdl__save(function, 1, right);
+    kdl__save_factors(function, left, right);
     kdl_tensor_release(left);
     kdl_tensor_release(right);
     if (result && a->ndim == 1)
@@ -229,8 +228,7 @@ kdl_tensor *kdl_f_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias
     if (x && w && (b || !bias)) {
         result = multiply_add(x, w, b);
         kdl__function *function = kdl__record(result, &linear_class, b ? 3 : 2, x, w, b);
-        kdl__save(function, 0, x);
-        kdl__save(function, 1, w);
+        kdl__save_factors(function, x, w);
     }
     kdl_tensor_release(x);
     kdl_tensor_release(w);

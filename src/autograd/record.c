@@ -58,8 +58,11 @@ static void release_slot(void *slot)
     kdl__function_release(function);
 }
 
+/* In the place of the function that made what the tensor held before, if there is one. */
 static void attach(kdl_tensor *tensor, kdl__function *function)
 {
+    if (tensor->autograd)
+        release_slot(tensor->autograd);
     tensor->autograd = function;
     tensor->release_autograd = release_slot;
     function->output = tensor;
@@ -91,10 +94,10 @@ static void set_edge(kdl__edge *edge, kdl_tensor *input, int64_t *sizes)
     edge->ndim = input->ndim;
     edge->sizes = sizes;
     memcpy(sizes, input->dims, (size_t)input->ndim * sizeof *sizes);
-    if (!input->requires_grad)
+    if (!kdl__requires_grad(input))
         return;
-    kdl__function *maker = input->autograd;
-    if (maker && !kdl__is_leaf_function(maker)) {
+    kdl__function *maker = kdl__maker(input);
+    if (maker) {
         maker->references++;
         edge->function = maker;
     } else {
@@ -110,7 +113,8 @@ kdl__function *kdl__record_list(kdl_tensor *result, const kdl__function_class *c
         return NULL;
     int wanted = 0, sizes = 0;
     for (int i = 0; i < count; i++) {
-        wanted += inputs[i]->requires_grad;
+        kdl__maker(inputs[i]); /* now, so that this function is the later one */
+        wanted += kdl__requires_grad(inputs[i]);
         sizes += inputs[i]->ndim;
     }
     if (!wanted)
@@ -144,9 +148,28 @@ bool kdl__is_leaf_function(const kdl__function *function)
     return function->class == &leaf_class;
 }
 
+/* A view after its base was written: its values come from what the base's do now. */
+static void follow_base(kdl_tensor *view)
+{
+    kdl_context *ctx = view->ctx;
+    const kdl__tape *tape = ctx->tape;
+    ctx->tape = &kdl__training_of(ctx)->tape; /* the write was recorded, so this is */
+    kdl__record_region(view);
+    ctx->tape = tape;
+    view->base_version = view->storage->version;
+}
+
+kdl__function *kdl__maker(kdl_tensor *tensor)
+{
+    if (kdl__lags_base(tensor))
+        follow_base(tensor);
+    kdl__function *function = tensor->autograd;
+    return function && !kdl__is_leaf_function(function) ? function : NULL;
+}
+
 kdl__function *kdl__function_of(kdl_tensor *tensor)
 {
-    if (!tensor->autograd) {
+    if (!kdl__maker(tensor) && !tensor->autograd) {
         kdl__function *function = new_function(tensor->ctx, &leaf_class, 0, 0);
         if (function)
             attach(tensor, function);
@@ -161,11 +184,15 @@ void kdl__save(kdl__function *function, int place, kdl_tensor *tensor)
     if (!function || !tensor)
         return;
     kdl__saved *saved = &function->saved[place];
-    const kdl__function *maker = tensor->autograd;
-    /* The output holds the function: kept as it is, the two would keep each other forever. */
-    saved->tensor = tensor == function->output ? kdl_detach(tensor) : kdl_tensor_retain(tensor);
+    const kdl__function *maker = kdl__maker(tensor);
+    /*
+     * The output holds the function, and other tensors may come to hold it when they are written:
+     * kept as they are, the two would keep each other forever.
+     */
+    bool is_parameter = tensor->requires_grad && !maker;
+    saved->tensor = is_parameter ? kdl_tensor_retain(tensor) : kdl_detach(tensor);
     saved->version = tensor->storage->version;
-    saved->made_by = maker && !kdl__is_leaf_function(maker) ? maker->name : NULL;
+    saved->made_by = maker ? maker->name : NULL;
 }
 
 void kdl__keep(kdl__function *function, const void *data, size_t nbytes)
@@ -247,7 +274,8 @@ kdl_status kdl__autograd_enable(kdl_context *ctx)
         .view = kdl__record_view,
         .copied = kdl__record_copy,
         .absolute = kdl__record_abs,
-        .write = kdl__check_write,
+        .write = kdl__begin_write,
+        .written = kdl__end_write,
         .grad_fn = kdl_tensor_grad_fn,
     };
     kdl__slot_set(ctx, KDL__SLOT_TRAINING, training, destroy_training);
@@ -275,8 +303,8 @@ bool kdl_tensor_is_leaf(const kdl_tensor *tensor)
 
 const char *kdl_tensor_grad_fn(const kdl_tensor *tensor)
 {
-    const kdl__function *function = tensor->autograd;
-    return function && !kdl__is_leaf_function(function) ? function->name : NULL;
+    const kdl__function *function = kdl__maker((kdl_tensor *)tensor);
+    return function ? function->name : NULL;
 }
 
 uint32_t kdl_tensor_version(const kdl_tensor *tensor)

@@ -25,7 +25,7 @@ uint64_t kdl_tensor_register_hook(kdl_tensor *tensor, kdl_tensor_hook *call, voi
         return 0;
     kdl_context *ctx = tensor->ctx;
     kdl__training *training = kdl__training_of(ctx);
-    if (!tensor->requires_grad || !training) {
+    if (!kdl__requires_grad(tensor) || !training) {
         kdl__fail(ctx, KDL_ERROR_RUNTIME,
                   "cannot register a hook on a tensor that doesn't require gradient");
         return 0;
@@ -86,11 +86,11 @@ kdl_status kdl_retain_grad(kdl_tensor *tensor)
 {
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
-    if (!tensor->requires_grad)
+    if (!kdl__requires_grad(tensor))
         return kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
                          "can't retain_grad on Tensor that has requires_grad=False");
-    kdl__function *function = tensor->autograd;
-    if (function && !kdl__is_leaf_function(function))
+    kdl__function *function = kdl__maker(tensor);
+    if (function)
         function->retains_grad = true;
     return KDL_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gradients of what the core does with tensors: views, copies, and writes in place. */
+/* The gradients of what the core does with tensors: views and copies. */
 #include <string.h>
 
 #include "autograd/function.h"
@@ -89,24 +89,4 @@ void kdl__record_copy(kdl_tensor *source, kdl_tensor *result)
 {
     bool same = source->storage->dtype == result->storage->dtype;
     kdl__record(result, same ? &clone_class : &to_class, 1, source);
-}
-
-/* ---- in place ---------------------------------------------------------------------------- */
-
-/*
- * In-place functions are not recorded. What they would do to a gradient is never lost: they are
- * refused where one would be, and what was kept for a backward pass knows its version.
- */
-kdl_status kdl__check_write(kdl_tensor *tensor, kdl_tensor *source, const char *place)
-{
-    kdl_context *ctx = tensor->ctx;
-    if (tensor->requires_grad && kdl_tensor_is_leaf(tensor))
-        return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
-                            "a leaf Variable that requires grad is being used in an in-place "
-                            "operation.");
-    if (tensor->requires_grad || (source && source->requires_grad))
-        return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                            "in-place functions have no gradients yet: use one that makes a new "
-                            "tensor, or switch gradients off (kdl_set_grad_enabled)");
-    return KDL_OK;
 }

@@ -40,8 +40,8 @@ typedef struct kdl__numbers {
 
 /* A function of one element and its derivative: y = f(x), and g * f'(x) from x or y. */
 typedef struct kdl__unary {
-    const char *name;             /* of the gradient's function, as PyTorch prints it */
-    bool saves_result;            /* the derivative is computed from y, not from x */
+    const char *name; /* of the gradient's function, as PyTorch prints it */
+    enum kdl__saves { KDL__SAVES_nothing, KDL__SAVES_x, KDL__SAVES_y } saves; /* for backward */
     kdl__inner_loop *forward[2];  /* of f32, f64: y, x */
     kdl__inner_loop *backward[2]; /* the gradient of x, g, x or y */
 } kdl__unary;
@@ -49,7 +49,7 @@ typedef struct kdl__unary {
 /* In the order of KDL__UNARY_LIST (unary.h). */
 extern const kdl__unary kdl__unaries[];
 
-/* f(x), and g f'(x) where `saved` is x or y. Each gives one reference, NULL on failure. */
+/* f(x), and g f'(x) where `saved` is x or y (or anything of its sizes). Each gives one reference, NULL on failure. */
 kdl_tensor *kdl__compute_unary(const kdl__unary *function, kdl_tensor *x, kdl__numbers numbers);
 kdl_tensor *kdl__compute_derivative(const kdl__unary *function, kdl_tensor *g, kdl_tensor *saved,
                                     kdl__numbers numbers);

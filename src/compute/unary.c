@@ -21,10 +21,9 @@
 #undef M
 #undef LOOP
 
-enum { SAVES_x = false, SAVES_y = true };
 #define ENTRY(name, backward_name, saved, ...)                                                     \
     { backward_name,                                                                               \
-      SAVES_##saved,                                                                               \
+      KDL__SAVES_##saved,                                                                               \
       { name##_f32, name##_f64 },                                                                  \
       { name##_backward_f32, name##_backward_f64 } },
 const kdl__unary kdl__unaries[] = { KDL__UNARY_LIST(ENTRY) };

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The functions of one element: F(name, PyTorch's name of the gradient, what is saved, f(x),
+ * The functions of one element: F(name, PyTorch's name of the gradient, what is saved (x, y or nothing), f(x),
  * g * f'(x)). T is the element's type and M(f) libm's function for it; a, b, c are its numbers.
  */
 #ifndef KDL_SRC_COMPUTE_UNARY_H
 #define KDL_SRC_COMPUTE_UNARY_H
 
 #define KDL__UNARY_LIST(F)                                                                         \
-    F(add_number, "AddBackward0", x, x + a, g)                                                     \
-    F(mul_number, "MulBackward0", x, x *a, g *a)                                                   \
-    F(div_number, "DivBackward0", x, x / a, g / a)                                                 \
-    F(rsub_number, "RsubBackward1", x, a - x, -g)                                                  \
+    F(add_number, "AddBackward0", nothing, x + a, g)                                               \
+    F(mul_number, "MulBackward0", nothing, x *a, g *a)                                             \
+    F(div_number, "DivBackward0", nothing, x / a, g / a)                                           \
+    F(rsub_number, "RsubBackward1", nothing, a - x, -g)                                            \
     F(rdiv_number, "MulBackward0", x, a / x, -g * a / (x * x))                                     \
     F(pow_number, "PowBackward0", x, M(pow)(x, a), a == 0 ? 0 : g * (a * M(pow)(x, a - 1)))        \
-    F(neg, "NegBackward0", x, -x, -g)                                                              \
+    F(neg, "NegBackward0", nothing, -x, -g)                                                        \
     F(abs, "AbsBackward0", x, M(fabs)(x), x > 0 ? g : x < 0 ? -g : g * x)                          \
     F(exp, "ExpBackward0", y, M(exp)(x), g *y)                                                     \
     F(expm1, "Expm1Backward0", y, M(expm1)(x), g *(y + 1))                                         \
@@ -35,11 +35,11 @@
     F(acosh, "AcoshBackward0", x, M(acosh)(x), g / M(sqrt)(x * x - 1))                             \
     F(atanh, "AtanhBackward0", x, M(atanh)(x), g / (1 - x * x))                                    \
     F(erfc, "ErfcBackward0", x, M(erfc)(x), g *((T)-M_2_SQRTPI * M(exp)(-(x * x))))                \
-    F(sign, "SignBackward0", x, (T)((x > 0) - (x < 0)), 0 * g)                                     \
-    F(floor, "FloorBackward0", x, M(floor)(x), 0 * g)                                              \
-    F(ceil, "CeilBackward0", x, M(ceil)(x), 0 * g)                                                 \
-    F(round, "RoundBackward0", x, M(nearbyint)(x), 0 * g)                                          \
-    F(trunc, "TruncBackward0", x, M(trunc)(x), 0 * g)                                              \
+    F(sign, "SignBackward0", nothing, (T)((x > 0) - (x < 0)), 0 * g)                               \
+    F(floor, "FloorBackward0", nothing, M(floor)(x), 0 * g)                                        \
+    F(ceil, "CeilBackward0", nothing, M(ceil)(x), 0 * g)                                           \
+    F(round, "RoundBackward0", nothing, M(nearbyint)(x), 0 * g)                                    \
+    F(trunc, "TruncBackward0", nothing, M(trunc)(x), 0 * g)                                        \
     F(sin, "SinBackward0", x, M(sin)(x), g *M(cos)(x))                                             \
     F(cos, "CosBackward0", x, M(cos)(x), -g *M(sin)(x))                                            \
     F(tan, "TanBackward0", y, M(tan)(x), g *(1 + y * y))                                           \

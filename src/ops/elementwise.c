@@ -199,6 +199,7 @@ static kdl_status check_tensor(kdl__op *op, kdl_context *ctx, const char *place)
 const kdl__op_class kdl__op_add = {
     .name = "add",
     .flags = KDL__OP_READS,
+    .write = KDL__WRITE_ADD,
     .number_names = { "value" },
     .range = number_range,
     .check = check_number,
@@ -207,6 +208,7 @@ const kdl__op_class kdl__op_add = {
 const kdl__op_class kdl__op_mul = {
     .name = "mul",
     .flags = KDL__OP_READS,
+    .write = KDL__WRITE_SCALE,
     .number_names = { "value" },
     .range = number_range,
     .check = check_number,
@@ -215,6 +217,7 @@ const kdl__op_class kdl__op_mul = {
 const kdl__op_class kdl__op_add_tensor = {
     .name = "add_tensor",
     .flags = KDL__OP_READS | KDL__OP_SOURCE,
+    .write = KDL__WRITE_ADD,
     .range = tensor_range,
     .check = check_tensor,
 };
@@ -222,6 +225,7 @@ const kdl__op_class kdl__op_add_tensor = {
 const kdl__op_class kdl__op_mul_tensor = {
     .name = "mul_tensor",
     .flags = KDL__OP_READS | KDL__OP_SOURCE,
+    .write = KDL__WRITE_MUL,
     .range = tensor_range,
     .check = check_tensor,
 };
@@ -315,6 +319,7 @@ static kdl_status check_abs(kdl__op *op, kdl_context *ctx, const char *place)
 const kdl__op_class kdl__op_abs = {
     .name = "abs",
     .flags = KDL__OP_READS,
+    .write = KDL__WRITE_ABS,
     .range = abs_range,
     .check = check_abs,
 };

@@ -80,11 +80,10 @@ kdl_status kdl__check_operand(const kdl_tensor *tensor, const kdl_tensor *source
     return status ? status : check_broadcast(tensor, source, place);
 }
 
-kdl_status kdl__apply_source(kdl_tensor *tensor, const kdl__op_class *class, kdl_tensor *source,
-                             kdl_generator *generator, const char *place)
+/* Without a record. */
+static kdl_status write_source(kdl_tensor *tensor, const kdl__op_class *class, kdl_tensor *source,
+                               kdl_generator *generator, const char *place)
 {
-    if (tensor->ctx->tape && tensor->ctx->tape->write(tensor, source, place))
-        return tensor->ctx->status;
     kdl_tensor *expanded = kdl_expand(source, kdl_tensor_shape(tensor));
     if (!expanded)
         return tensor->ctx->status;
@@ -95,6 +94,17 @@ kdl_status kdl__apply_source(kdl_tensor *tensor, const kdl__op_class *class, kdl
         kdl__op_apply(tensor, &op, generator, place);
     kdl_tensor_release(expanded);
     return tensor->ctx->status;
+}
+
+kdl_status kdl__apply_source(kdl_tensor *tensor, const kdl__op_class *class, kdl_tensor *source,
+                             kdl_generator *generator, const char *place)
+{
+    kdl__write write = { .tensor = tensor, .source = source, .kind = class->write };
+    if (kdl__write_begin(&write, place))
+        return tensor->ctx->status;
+    const kdl__tape *tape = kdl__no_grad(tensor->ctx);
+    kdl_status status = write_source(tensor, class, source, generator, place);
+    return kdl__write_end(&write, kdl__restore_grad(tensor, tape, status));
 }
 
 kdl_status kdl_copy_(kdl_tensor *tensor, kdl_tensor *source)
@@ -161,6 +171,8 @@ kdl_status kdl_tensor_set(kdl_tensor *tensor, const int64_t *index, double value
         return tensor->ctx->status;
     kdl_tensor *element =
         kdl__tensor_new(tensor->ctx, tensor->storage, tensor->offset + offset, 0, NULL, NULL);
+    if (element)
+        kdl__follow_base(element, tensor);
     kdl_fill_(element, value);
     kdl_tensor_release(element);
     return tensor->ctx->status;

@@ -179,14 +179,14 @@ static kdl_status check(kdl_tensor *tensor, kdl__op *op, const char *place)
     return once ? KDL_OK : kdl__check_written(tensor, NULL, place);
 }
 
-kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
-                         const char *place)
+/* Checks, then runs or records the op. */
+static kdl_status write_values(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
+                               const char *place)
 {
     kdl_context *ctx = tensor->ctx;
     op->dtype = tensor->storage->dtype;
     kdl__region_of(tensor, &op->region);
-    if (kdl__failed(ctx) || (ctx->tape && ctx->tape->write(tensor, NULL, place)) ||
-        check(tensor, op, place)) {
+    if (check(tensor, op, place)) {
         kdl__op_free(op);
         return ctx->status;
     }
@@ -206,4 +206,16 @@ kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generat
     if (status && !kdl__failed(ctx))
         kdl__fail_worker(ctx, place, status);
     return status;
+}
+
+kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generator,
+                         const char *place)
+{
+    kdl_context *ctx = tensor->ctx;
+    kdl__write write = { .tensor = tensor, .kind = op->class->write, .number = op->number[0] };
+    if (kdl__failed(ctx) || kdl__write_begin(&write, place)) {
+        kdl__op_free(op);
+        return ctx->status;
+    }
+    return kdl__write_end(&write, write_values(tensor, op, generator, place));
 }

@@ -78,6 +78,7 @@ typedef struct kdl__prepared {
 typedef struct kdl__op_class {
     const char *name;
     unsigned flags;
+    kdl__write_kind write; /* what becomes of gradients; its number is number[0] */
     /* Names of the op's arguments in a recipe, in the order of number[] and integer[]. */
     const char *number_names[KDL__OP_NUMBERS];
     const char *integer_names[KDL__OP_INTEGERS];

@@ -201,5 +201,6 @@ static kdl_status copy_range(const kdl__op *op, const void *whole, kdl__worker *
 const kdl__op_class kdl__op_copy = {
     .name = "copy",
     .flags = KDL__OP_SOURCE,
+    .write = KDL__WRITE_COPY,
     .range = copy_range,
 };

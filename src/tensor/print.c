@@ -230,7 +230,7 @@ static void write_suffixes(printer *p, size_t indent, size_t start)
     snprintf(made_by, sizeof made_by, "grad_fn=<%s>", grad_fn ? grad_fn : "");
     if (grad_fn)
         write_suffix(p, &line_length, indent, made_by);
-    else if (tensor->requires_grad)
+    else if (kdl__requires_grad(tensor))
         write_suffix(p, &line_length, indent, "requires_grad=True");
 }
 

@@ -25,6 +25,24 @@ typedef struct kdl__view_how {
     int64_t start, step;
 } kdl__view_how;
 
+/* What an in-place function makes of the values that were there. */
+typedef enum kdl__write_kind {
+    KDL__WRITE_OVER,  /* they are gone, and what comes has no gradient */
+    KDL__WRITE_COPY,  /* the source's instead */
+    KDL__WRITE_ADD,   /* the source's, or a number, added */
+    KDL__WRITE_SCALE, /* times a number */
+    KDL__WRITE_MUL,   /* times the source's */
+    KDL__WRITE_ABS    /* their magnitudes */
+} kdl__write_kind;
+
+/* One call of an in-place function. */
+typedef struct kdl__write {
+    kdl_tensor *tensor, *source; /* source: NULL if it has none */
+    kdl__write_kind kind;
+    double number;
+    kdl_tensor *old; /* a copy of the values that were there, where a gradient needs them; owned */
+} kdl__write;
+
 /* KDL__SLOT_TRAINING of a context that can train begins with it. */
 typedef struct kdl__tape {
     /* `result` is a view of `base`, which requires gradients. */
@@ -33,11 +51,10 @@ typedef struct kdl__tape {
     void (*copied)(kdl_tensor *source, kdl_tensor *result);
     /* `result` has the magnitudes of `source`, which requires gradients. */
     void (*absolute)(kdl_tensor *source, kdl_tensor *result);
-    /*
-     * Whether an in-place function, which knows nothing of gradients, may write the tensor with
-     * what it reads from `source` (NULL: from nothing); records PyTorch's error at `place` if not.
-     */
-    kdl_status (*write)(kdl_tensor *tensor, kdl_tensor *source, const char *place);
+    /* Before an in-place function writes: PyTorch's error at `place` where it may not. */
+    kdl_status (*write)(kdl__write *write, const char *place);
+    /* After it has written. */
+    void (*written)(const kdl__write *write);
     /* The name of the function that made the tensor; NULL: a leaf. */
     const char *(*grad_fn)(const kdl_tensor *tensor);
 } kdl__tape;
@@ -65,7 +82,31 @@ static inline kdl_status kdl__restore_grad(const kdl_tensor *tensor, const kdl__
 
 static inline bool kdl__tape_wants(const kdl_tensor *tensor)
 {
-    return tensor->requires_grad && tensor->ctx->tape;
+    return tensor->ctx->tape && kdl__requires_grad(tensor);
+}
+
+/* Before and after a function writes in place: the second gives `status`, how that went. */
+static inline kdl_status kdl__write_begin(kdl__write *write, const char *place)
+{
+    const kdl__tape *tape = write->tensor->ctx->tape;
+    return tape ? tape->write(write, place) : KDL_OK;
+}
+static inline kdl_status kdl__write_end(kdl__write *write, kdl_status status)
+{
+    const kdl__tape *tape = write->tensor->ctx->tape;
+    if (tape && !status)
+        tape->written(write);
+    kdl_tensor_release(write->old);
+    return status;
+}
+
+/* Makes `view` one of `tensor`, which shares its storage, where something may record. */
+static inline void kdl__follow_base(kdl_tensor *view, kdl_tensor *tensor)
+{
+    if (!tensor->ctx->tape)
+        return;
+    view->base = kdl_tensor_retain(tensor->base ? tensor->base : tensor);
+    view->base_version = tensor->storage->version;
 }
 
 #endif

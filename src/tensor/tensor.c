@@ -47,6 +47,7 @@ void kdl_tensor_release(kdl_tensor *tensor)
     if (tensor->release_autograd)
         tensor->release_autograd(tensor->autograd);
     kdl_tensor_release(tensor->grad);
+    kdl_tensor_release(tensor->base);
     kdl__storage_release(tensor->storage);
     kdl_free(ctx, tensor);
     kdl_context_release(ctx);
@@ -193,7 +194,7 @@ kdl_status kdl_tensor_set_grad(kdl_tensor *tensor, kdl_tensor *grad)
 
 bool kdl_tensor_requires_grad(const kdl_tensor *tensor)
 {
-    return tensor->requires_grad;
+    return kdl__requires_grad(tensor);
 }
 
 kdl_status kdl_requires_grad_(kdl_tensor *tensor, bool requires_grad)

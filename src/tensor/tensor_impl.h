@@ -55,11 +55,30 @@ struct kdl_tensor {
     bool is_uninitialized; /* an UninitializedParameter or -Buffer: no use until it has a shape */
     int owners;            /* under how many names modules hold it */
     kdl_tensor *grad;      /* owned; NULL: None */
+    /*
+     * The tensor that this one is a view of, as gradients see it, which is no view itself; owned;
+     * NULL: this is none, or it was made while nothing was recorded.
+     */
+    kdl_tensor *base;
+    uint32_t base_version; /* the storage's when `autograd` was what the base's values came from */
     void *autograd;        /* belongs to the training library; NULL without it */
     void (*release_autograd)(void *slot); /* called when the tensor goes */
     int64_t *strides;                     /* = dims + ndim */
     int64_t dims[];                       /* sizes, then strides */
 };
+
+/* Whether the tensor is a view of one with gradients, which was written since. */
+static inline bool kdl__lags_base(const kdl_tensor *tensor)
+{
+    return tensor->base && tensor->base->requires_grad &&
+           tensor->base_version != tensor->storage->version;
+}
+
+/* Whether gradients are wanted of the tensor, or of what it is a view of. */
+static inline bool kdl__requires_grad(const kdl_tensor *tensor)
+{
+    return tensor->requires_grad || kdl__lags_base(tensor);
+}
 
 /* A tensor on `storage` (retained); strides NULL: row-major. */
 KDL__SHARED kdl_tensor *kdl__tensor_new(kdl_context *ctx, kdl__storage *storage, int64_t offset,

@@ -28,8 +28,11 @@ static kdl_tensor *finish_view(kdl_tensor *tensor, const layout *view, const kdl
 {
     kdl_tensor *result = kdl__tensor_new(tensor->ctx, tensor->storage, view->offset, view->ndim,
                                          view->sizes, view->strides);
-    if (result && how && kdl__tape_wants(tensor))
-        tensor->ctx->tape->view(tensor, result, how);
+    if (result && how) {
+        kdl__follow_base(result, tensor);
+        if (kdl__tape_wants(tensor))
+            tensor->ctx->tape->view(tensor, result, how);
+    }
     return result;
 }
 
