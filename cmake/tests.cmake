@@ -2,7 +2,6 @@
 # Every test file becomes one CTest test, by where it lies and what it is called:
 #   tests/unit/<folder>/test_*.c, tests/kernel/test_*.c   cmocka, linked statically (private names)
 #   tests/cli/*.sh                                        run with the program's path in $KINDLING
-#   examples/*.c                                          run; text compared with examples/expected
 #   examples/networks/*.c                                 a library for tests/unit/nn/test_networks.c
 #   tests/consumer/run.sh                                 builds against an installed tree
 # The label is `quick`, or `full` when the name ends in _slow. Shared code is in tests/support.
@@ -109,32 +108,6 @@ if(TARGET kindling_program)
         kindling_test_properties(cli_${name} ${name})
     endforeach()
 endif()
-
-# Examples are compiled as a user would: the shared library and its public headers, nothing else.
-file(GLOB example_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.c")
-foreach(source IN LISTS example_sources)
-    get_filename_component(name "${source}" NAME_WE)
-    set(library kindling)
-    file(STRINGS "${source}" trains REGEX "#include <kindling/train.h>")
-    if(trains)
-        set(library kindling_train)
-        if(NOT TARGET kindling_train)
-            continue()
-        endif()
-    endif()
-    add_executable(example_${name} "${source}")
-    kindling_warn(example_${name})
-    kindling_sanitize(example_${name})
-    target_link_libraries(example_${name} PRIVATE ${library} m)
-    set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name}
-        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
-    add_test(NAME example_${name}
-        COMMAND bash "${PROJECT_SOURCE_DIR}/tests/run_example.sh"
-            "${PROJECT_SOURCE_DIR}/examples/expected/${name}.txt"
-            ${CMAKE_CROSSCOMPILING_EMULATOR} "$<TARGET_FILE:example_${name}>"
-        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}/examples")
-    kindling_test_properties(example_${name} ${name})
-endforeach()
 
 # A sanitizer's runtime would have to be linked into the consumer, which a stranger does not do.
 if(NOT KINDLING_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
