@@ -148,6 +148,16 @@ KDL_API kdl_tensor *kdl_f_triplet_margin_loss(kdl_tensor *anchor, kdl_tensor *po
                                               kdl_tensor *negative, double margin, double p,
                                               double eps, bool swap, kdl_reduction reduction);
 
+/* ---- adaptive softmax -------------------------------------------------------------------- */
+
+/**
+ * AdaptiveLogSoftmaxWithLoss.log_prob(input), .predict(input): input (N, in_features); logarithms of
+ * the probabilities of all classes (N, n_classes), the likeliest ones (N) of i64. TypeError for
+ * another module. The module itself: inputs (input, target), outputs (output, loss).
+ */
+KDL_API kdl_tensor *kdl_adaptive_log_prob(kdl_module *module, kdl_tensor *input);
+KDL_API kdl_tensor *kdl_adaptive_predict(kdl_module *module, kdl_tensor *input);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,8 +4,9 @@
 #include "forward/forwards.h"
 
 static const kdl__forward_entry *const families[] = {
-    kdl__layer_forwards,     kdl__window_forwards,    kdl__loss_forwards,
-    kdl__recurrent_forwards, kdl__attention_forwards, kdl__transformer_forwards,
+    kdl__layer_forwards,       kdl__window_forwards,    kdl__loss_forwards,
+    kdl__adaptive_forwards,    kdl__recurrent_forwards, kdl__attention_forwards,
+    kdl__transformer_forwards,
 };
 
 static const kdl__forward_entry *find_forward(const kdl_module_class *class)

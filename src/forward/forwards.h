@@ -19,7 +19,8 @@
         NULL, NULL, NULL, 0, 0, 0                                                                  \
     }
 
-extern const kdl__forward_entry kdl__layer_forwards[], kdl__window_forwards[], kdl__loss_forwards[];
+extern const kdl__forward_entry kdl__layer_forwards[], kdl__window_forwards[], kdl__loss_forwards[],
+    kdl__adaptive_forwards[];
 extern const kdl__forward_entry kdl__recurrent_forwards[], kdl__attention_forwards[];
 extern const kdl__forward_entry kdl__transformer_forwards[];
 

@@ -226,6 +226,45 @@ def test_linear_cross_entropy(context, call, shape, target):
         assert_close(context.grad(tensor), parameter.grad, name)
 
 
+@pytest.mark.parametrize("call", (
+    "AdaptiveLogSoftmaxWithLoss(8, 20, [4])",
+    "AdaptiveLogSoftmaxWithLoss(8, 20, [4, 10, 15], div_value=2.0, head_bias=True)"))
+def test_adaptive_softmax(context, call):
+    torch.manual_seed(12)
+    context.default_generator().manual_seed(12)
+    ours, theirs = context.nn(call), eval("nn." + call, {"nn": nn})  # noqa: S307
+    for target in (labels(20, 30), labels(4, 3), torch.tensor([19, 0]), torch.tensor(7)):
+        x = normal(*target.shape, 8)
+        mine = context.leaf(x)
+        expected = theirs(x, target)
+        output, loss = context.module_call(ours, mine, context.tensor(target), outputs=2)
+        assert_close(output.torch().contiguous(), expected.output.detach(), target)
+        assert_close(loss.torch(), expected.loss.detach(), target)
+        theirs.zero_grad()
+        context.call("kdl_module_zero_grad", ours, True)
+        expected.loss.backward()
+        context.backward(loss)
+        assert_close(context.grad(mine), x.grad, target)
+        for (name, tensor), parameter in zip(ours.iterate("named_parameters"),
+                                             theirs.parameters()):
+            got, wanted = context.grad(tensor), parameter.grad
+            assert (got is None) == (wanted is None), name
+            if got is not None:
+                assert_close(got, wanted, name)
+    x = torch.randn(7, 8)
+    assert_close(context.call("kdl_adaptive_log_prob", ours, context.tensor(x)).torch(),
+                 theirs.log_prob(x).detach())
+    assert torch.equal(context.call("kdl_adaptive_predict", ours, context.tensor(x)).torch(),
+                       theirs.predict(x))
+    for x, target in ((torch.ones(2, 8), torch.tensor([0, 20])), (torch.ones(8), labels(20, 2)),
+                      (torch.ones(3, 8), labels(20, 2)), (torch.ones(2, 8), labels(20, 2, 1))):
+        with pytest.raises(RuntimeError) as expected:
+            theirs(x, target)
+        with pytest.raises(KindlingError) as got:
+            context.module_call(ours, context.tensor(x), context.tensor(target))
+        assert str(got.value) == str(expected.value)
+
+
 REFUSALS = (
     ("CrossEntropyLoss()", lambda: (normal(3, 5), labels(5, 4))),
     ("CrossEntropyLoss()", lambda: (normal(3, 5), torch.tensor([0, 5, 1]))),

@@ -139,6 +139,9 @@ FUNCTIONS.update({
     **{f"kdl_{name}": (NewTensor, POINTER, INT, BOOL)
        for name in ("logsumexp", "prod_dim", "amax", "amin")},
     "kdl_cumsum": (NewTensor, POINTER, INT),
+    "kdl_module_zero_grad": (Status, POINTER, BOOL),
+    "kdl_adaptive_log_prob": (NewTensor, POINTER, POINTER),
+    "kdl_adaptive_predict": (NewTensor, POINTER, POINTER),
     "kdl_call_with": (Status, POINTER, ctypes.POINTER(POINTER), INT, ctypes.POINTER(POINTER), INT),
     "kdl_f_embedding": (NewTensor, POINTER, POINTER, LONG),
     "kdl_f_conv_with": (NewTensor, INT, POINTER, POINTER, POINTER, ctypes.POINTER(ConvOptions)),

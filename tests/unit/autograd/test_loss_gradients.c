@@ -122,10 +122,30 @@ static kdl_status compute(kdl_context *ctx, void *unused)
     return kdl_error_status(ctx);
 }
 
+static kdl_status compute_adaptive(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    kdl_module *module = kdl_nn_adaptive_log_softmax_with_loss(ctx, 4, 9, KDL_SHAPE(2, 5));
+    kdl_tensor *in[] = { kdl_rand(ctx, KDL_SHAPE(3, 4)),
+                         kdl_tensor_from_data(ctx, KDL_I64, KDL_SHAPE(3), (int64_t[]){ 8, 0, 3 }) };
+    kdl_tensor *out[2] = { NULL };
+    if (module && in[0] && in[1])
+        kdl_call_with(module, in, 2, out, 2);
+    kdl_backward(out[1]);
+    kdl_tensor *chosen = kdl_adaptive_predict(module, in[0]);
+    kdl_tensor *all[] = { in[0], in[1], out[0], out[1], chosen };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    kdl_module_release(module);
+    return kdl_error_status(ctx);
+}
+
 static void test_allocation_failures(void **state)
 {
     (void)state;
     check_allocation_failures(compute, NULL);
+    check_allocation_failures(compute_adaptive, NULL);
 }
 
 int main(void)
