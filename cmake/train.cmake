@@ -25,7 +25,7 @@ set_target_properties(kindling_train_objects PROPERTIES POSITION_INDEPENDENT_COD
 # one keeps it from becoming vectors. No result changes.
 target_compile_options(kindling_train_objects PRIVATE -fno-math-errno -fno-trapping-math)
 target_include_directories(kindling_train_objects PRIVATE ${KINDLING_DNNL_INCLUDE})
-target_link_libraries(kindling_train_objects PRIVATE PkgConfig::OPENBLAS)
+target_link_libraries(kindling_train_objects PRIVATE PkgConfig::OPENBLAS PkgConfig::JANSSON)
 
 add_library(kindling_train SHARED $<TARGET_OBJECTS:kindling_train_objects>)
 set_target_properties(kindling_train PROPERTIES VERSION ${PROJECT_VERSION}
@@ -38,7 +38,7 @@ foreach(library IN ITEMS kindling_train kindling_train_static)
     add_library(kindling::${library} ALIAS ${library})
     set_target_properties(${library} PROPERTIES LINKER_LANGUAGE C)
     target_link_libraries(${library} PRIVATE
-        ${KINDLING_DNNL_LIBRARY} PkgConfig::OPENBLAS gomp m)
+        ${KINDLING_DNNL_LIBRARY} PkgConfig::OPENBLAS PkgConfig::JANSSON gomp m)
     kindling_sanitize(${library})
 endforeach()
 if(NOT KINDLING_SANITIZE)

@@ -19,6 +19,7 @@
 #define KINDLING_OPTIM_H
 
 #include "kindling/autograd.h"
+#include "kindling/checkpoint.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -292,6 +293,42 @@ KDL_API kdl_optimizer *kdl_optim_asgd_with(kdl_iterator params, const kdl_asgd_o
  */
 KDL_API kdl_status kdl_optimizer_add_param_group(kdl_optimizer *optimizer, kdl_iterator params,
                                                  const void *options);
+
+/* ---- state_dict -------------------------------------------------------------------------- */
+
+/**
+ * Optimizer.state_dict()["state"]: tensors "state.<index>.<name>", e.g. "state.0.exp_avg", as
+ * PyTorch names them and in its dtypes ("step" is an f32 of no dimensions); they share their storage
+ * with the optimiser's. The index counts the parameters through all groups.
+ */
+KDL_API kdl_state_dict *kdl_optimizer_state_dict(kdl_optimizer *optimizer);
+/**
+ * Optimizer.state_dict()["param_groups"] as JSON, with PyTorch's keys: in Python json.loads() of it
+ * is what PyTorch's load_state_dict() takes (kdl_free).
+ */
+KDL_API char *kdl_optimizer_param_groups(kdl_optimizer *optimizer);
+/**
+ * Optimizer.load_state_dict({"state": ..., "param_groups": ...}), from Kindling or from PyTorch: both
+ * go on from there with the same steps. Copies the values, converted to the parameters' dtypes.
+ * PyTorch's ValueErrors for other numbers of groups and parameters; ValueError for states that the
+ * optimiser does not have or of other sizes, TypeError and KeyError for entries of the groups. The
+ * optimiser stays as it was on failure.
+ */
+KDL_API kdl_status kdl_optimizer_load_state_dict(kdl_optimizer *optimizer,
+                                                 kdl_state_dict *state_dict,
+                                                 const char *param_groups);
+
+/**
+ * Both in a safetensors file, the groups in its metadata as "kindling.param_groups". Options and
+ * errors are kdl_plan_save()'s.
+ */
+#define kdl_optimizer_save(optimizer, path, ...)                                                   \
+    KDL__WITH(kdl_save_options, KDL_SAVE_DEFAULTS, (__VA_ARGS__), kdl_optimizer_save_with,         \
+              optimizer, path)
+KDL_API kdl_status kdl_optimizer_save_with(kdl_optimizer *optimizer, const char *path,
+                                           const kdl_save_options *options);
+/** Loads such a file. KDL_ERROR_FORMAT for one without groups, and the errors from above. */
+KDL_API kdl_status kdl_optimizer_load(kdl_optimizer *optimizer, const char *path);
 
 /* ---- gradients that are not to become too large (torch.nn.utils) -------------------------- */
 

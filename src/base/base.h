@@ -76,13 +76,13 @@ void *kdl__alloc_quiet(kdl_context *ctx, size_t count, size_t size);
 #define KDL__CACHE_LINE 64 /* also the width of the widest vector */
 void *kdl__alloc_aligned(kdl_context *ctx, size_t alignment, size_t nbytes);
 void kdl__free_aligned(kdl_context *ctx, void *pointer);
-char *kdl__strdup(kdl_context *ctx, const char *text);
+KDL__SHARED char *kdl__strdup(kdl_context *ctx, const char *text);
 char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes);
 /* printf into fresh memory; NULL with the error recorded when memory runs out. */
-char *kdl__asprintf(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
+KDL__SHARED char *kdl__asprintf(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
 
 /* The string of those bytes that lives as long as the context; NULL when memory runs out. */
-const char *kdl__intern(kdl_context *ctx, const char *text, size_t nbytes);
+KDL__SHARED const char *kdl__intern(kdl_context *ctx, const char *text, size_t nbytes);
 
 /* Grows *array to hold at least `needed` elements of `size` bytes, doubling; false on failure. */
 KDL__SHARED bool kdl__grow(kdl_context *ctx, void **array, size_t *capacity, size_t needed,

@@ -1,79 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a config.json: the text, typed fields, and what all configurations have in common. */
+/* Reading a config.json: typed fields, and what all configurations have in common. */
 #include <math.h>
 #include <string.h>
 
+#include "base/json_python.h"
 #include "models/models_impl.h"
-
-/* ---- text -------------------------------------------------------------------------------- */
-
-/*
- * Python writes and reads Infinity, -Infinity and NaN, which are no JSON. Each becomes a string of
- * the same length, so that lines and columns stay: quotes around as many of these marks as remain.
- * Where a number is wanted, no other string is taken, so none can be mistaken for them.
- */
-#define MARK '@'
-static const struct {
-    const char *token;
-    double value;
-} specials[] = { { "Infinity", INFINITY }, { "-Infinity", -INFINITY }, { "NaN", NAN } };
-enum { SPECIAL_COUNT = sizeof specials / sizeof *specials };
-
-static void mark_specials(char *text, size_t nbytes)
-{
-    bool in_string = false;
-    for (size_t i = 0; i < nbytes; i++) {
-        if (in_string) {
-            if (text[i] == '\\')
-                i++;
-            else if (text[i] == '"')
-                in_string = false;
-            continue;
-        }
-        in_string = text[i] == '"';
-        for (int s = 0; s < SPECIAL_COUNT && !in_string; s++) {
-            size_t length = strlen(specials[s].token);
-            if (length > nbytes - i || memcmp(text + i, specials[s].token, length) != 0)
-                continue;
-            memset(text + i, MARK, length);
-            text[i] = text[i + length - 1] = '"';
-            i += length - 1;
-            break;
-        }
-    }
-}
-
-/* Whether `json` stands for one of the special numbers, marked or as {"__float__": "Infinity"}. */
-static bool read_special(const json_t *json, double *value)
-{
-    const char *tagged = json_string_value(json_object_get(json, "__float__"));
-    const char *marks = json_string_value(json);
-    for (int s = 0; s < SPECIAL_COUNT; s++) {
-        size_t length = strlen(specials[s].token) - 2;
-        bool marked = marks && strlen(marks) == length && strspn(marks, "@") == length;
-        if (!marked && !(tagged && strcmp(tagged, specials[s].token) == 0))
-            continue;
-        *value = specials[s].value;
-        return true;
-    }
-    return false;
-}
 
 json_t *kdl__config_parse(kdl_context *ctx, const char *text, size_t nbytes)
 {
-    char *copy = kdl__strndup(ctx, text, nbytes);
-    if (!copy)
-        return NULL;
-    mark_specials(copy, nbytes);
-    json_error_t error;
-    json_t *json = json_loadb(copy, nbytes, 0, &error);
-    kdl_free(ctx, copy);
-    if (!json && json_error_code(&error) == json_error_out_of_memory) {
-        kdl__fail_memory(ctx);
-    } else if (!json) {
-        kdl__fail(ctx, KDL_ERROR_FORMAT, "line %d, column %d: %s", error.line, error.column,
-                  error.text);
-    } else if (!json_is_object(json)) {
+    json_t *json = kdl__json_parse(ctx, __func__, text, nbytes);
+    if (json && !json_is_object(json)) {
         kdl__fail(ctx, KDL_ERROR_FORMAT, "the configuration is not a JSON object");
         json_decref(json);
         return NULL;
@@ -86,7 +22,7 @@ json_t *kdl__config_parse(kdl_context *ctx, const char *text, size_t nbytes)
 static const char *json_kind(const json_t *json)
 {
     double special;
-    if (read_special(json, &special))
+    if (kdl__json_special(json, &special))
         return "a number that is not finite";
     switch (json_typeof(json)) {
     case JSON_OBJECT:
@@ -134,7 +70,7 @@ static bool read_size(const kdl__config *config, const char *name, const json_t 
 static bool read_number(const kdl__config *config, const char *name, const json_t *json,
                         bool integers, double *value)
 {
-    if (read_special(json, value))
+    if (kdl__json_special(json, value))
         return true;
     /* transformers insists on 1.0 where it wants a float; an integer is a TypeError there. */
     if (!(integers ? json_is_number(json) : json_is_real(json)))

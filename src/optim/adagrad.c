@@ -23,7 +23,7 @@ static kdl_status step(kdl__optim_param *param, kdl_tensor *grad, const void *op
 {
     const kdl_adagrad_options *o = options;
     adagrad_step call = { .decay = kdl__decay_of(o->maximize, o->weight_decay, false, o->lr),
-                          .lr = o->lr / (1 + (param->scalars[0] - 1.0) * o->lr_decay),
+                          .lr = o->lr / (1 + (param->scalars[0] - 1) * o->lr_decay),
                           .eps = o->eps };
     return kdl__optim_update(param, grad, 1, loops, &call);
 }

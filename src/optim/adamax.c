@@ -28,7 +28,7 @@ static kdl_status step(kdl__optim_param *param, kdl_tensor *grad, const void *op
                          .beta1 = o->beta1,
                          .beta2 = o->beta2,
                          .eps = o->eps,
-                         .step_size = o->lr / (1 - pow(o->beta1, (double)param->scalars[0])) };
+                         .step_size = o->lr / (1 - pow(o->beta1, param->scalars[0])) };
     return kdl__optim_update(param, grad, 3, loops, &call);
 }
 

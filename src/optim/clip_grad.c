@@ -46,22 +46,6 @@ static double total_norm(kdl_context *ctx, const grad_list *list, double p)
     return list->has_f64 ? total : (float)total;
 }
 
-static kdl_status refuse_nonfinite(kdl_context *ctx, double p)
-{
-    kdl__text text;
-    kdl__text_init(&text, ctx);
-    kdl__text_repr(&text, p);
-    char *order = kdl__text_take(&text);
-    if (order)
-        kdl__fail_at(ctx, "kdl_clip_grad_norm_", KDL_ERROR_RUNTIME,
-                     "The total norm of order %s for gradients from `parameters` is non-finite, so "
-                     "it cannot be clipped. To disable this error and scale the gradients by the "
-                     "non-finite norm anyway, set `error_if_nonfinite=False`",
-                     order);
-    kdl_free(ctx, order);
-    return ctx->status;
-}
-
 static kdl_status scale(kdl_context *ctx, const grad_list *list, double max_norm, double norm)
 {
     double coefficient =
@@ -86,7 +70,12 @@ double kdl_clip_grad_norm_with_(kdl_iterator params, double max_norm,
     if (!collect(ctx, params, &list, "kdl_clip_grad_norm_")) {
         norm = total_norm(ctx, &list, o.norm_type);
         if (o.error_if_nonfinite && !isfinite(norm))
-            refuse_nonfinite(ctx, o.norm_type);
+            kdl__fail_number(ctx, "kdl_clip_grad_norm_", KDL_ERROR_RUNTIME,
+                             "The total norm of order %s for gradients from `parameters` is "
+                             "non-finite, so it cannot be clipped. To disable this error and scale "
+                             "the gradients by the non-finite norm anyway, set "
+                             "`error_if_nonfinite=False`",
+                             o.norm_type);
         else
             scale(ctx, &list, max_norm, norm);
     }

@@ -249,16 +249,9 @@ static kdl_status set_cycle(one_cycle_lr *s, const kdl_lr_one_cycle_options *o)
     s->three_phase = o->three_phase;
     s->is_linear = strcmp(o->anneal_strategy, "linear") == 0;
     s->cycle_momentum = o->cycle_momentum;
-    if (!kdl__failed(ctx) && !(o->pct_start >= 0 && o->pct_start <= 1)) {
-        kdl__text text;
-        kdl__text_init(&text, ctx);
-        kdl__text_repr(&text, o->pct_start);
-        char *number = kdl__text_take(&text);
-        if (number)
-            kdl__fail_at(ctx, one_cycle_class.place, KDL_ERROR_VALUE,
-                         "Expected float between 0 and 1 pct_start, but got %s", number);
-        kdl_free(ctx, number);
-    }
+    if (!kdl__failed(ctx) && !(o->pct_start >= 0 && o->pct_start <= 1))
+        kdl__fail_number(ctx, one_cycle_class.place, KDL_ERROR_VALUE,
+                         "Expected float between 0 and 1 pct_start, but got %s", o->pct_start);
     if (!kdl__failed(ctx) && !s->is_linear && strcmp(o->anneal_strategy, "cos") != 0)
         kdl__fail_at(ctx, one_cycle_class.place, KDL_ERROR_VALUE,
                      "anneal_strategy must be one of 'cos' or 'linear', instead got %s",

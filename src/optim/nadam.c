@@ -34,15 +34,16 @@ static kdl_status step(kdl__optim_param *param, kdl_tensor *grad, const void *op
 {
     const kdl_nadam_options *o = options;
     double t = param->scalars[STEP], mu = momentum_at(o, t), next = momentum_at(o, t + 1);
-    float before = t == 1 ? 1 : param->scalars[MU_PRODUCT], product = before * (float)mu;
+    double before = t == 1 ? 1 : param->scalars[MU_PRODUCT];
+    double product = param->wide ? before * mu : (float)before * (float)mu;
     nadam_step call = { .decay = kdl__decay_of(o->maximize, o->weight_decay,
                                                o->decoupled_weight_decay, o->lr),
                         .beta1 = o->beta1,
                         .beta2 = o->beta2,
                         .eps = o->eps,
                         .correction = 1 - pow(o->beta2, t),
-                        .grad_size = o->lr * (1 - mu) / (1 - (double)product),
-                        .mean_size = o->lr * next / (1 - (double)product * next) };
+                        .grad_size = o->lr * (1 - mu) / (1 - product),
+                        .mean_size = o->lr * next / (1 - product * next) };
     if (kdl__optim_update(param, grad, 3, loops, &call) == KDL_OK)
         param->scalars[MU_PRODUCT] = product;
     return grad->ctx->status;

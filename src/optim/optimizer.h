@@ -13,10 +13,12 @@
 
 typedef struct kdl__optim_param {
     kdl_tensor *tensor; /* retained */
+    const struct kdl__optim_class *class;
     /* What the optimiser keeps, by the class's names; NULL until a step needs it. */
     kdl_tensor *states[KDL__MAX_STATES];
-    /* PyTorch keeps these as tensors of one f32, and rounds to it. The first counts the steps. */
-    float scalars[KDL__MAX_SCALARS];
+    /* PyTorch keeps these as tensors of one f32, rounded so. The first counts the steps. */
+    double scalars[KDL__MAX_SCALARS];
+    bool wide; /* the scalars are f64, but for the first: as PyTorch makes them when it loads f64 */
 } kdl__optim_param;
 
 /* What learning-rate schedules keep in a group beside the optimiser's own entries. */
@@ -40,9 +42,10 @@ typedef struct kdl__optim_group {
 /* ---- hyperparameters --------------------------------------------------------------------- */
 
 typedef enum kdl__hyper_kind {
-    KDL__HYPER_NUMBER, /* double */
-    KDL__HYPER_PAIR,   /* two doubles, one after the other */
+    KDL__HYPER_NUMBER, /* `count` doubles: a list unless it is one; NaN is None */
+    KDL__HYPER_INT,    /* int64_t */
     KDL__HYPER_FLAG,   /* bool */
+    KDL__HYPER_TEXT,   /* const char *; NULL is None */
     KDL__HYPER_FIXED   /* no argument here; `what` is PyTorch's default in JSON */
 } kdl__hyper_kind;
 
@@ -59,27 +62,28 @@ typedef struct kdl__hyper {
     size_t offset;
     kdl__hyper_kind kind;
     kdl__hyper_range range;
+    int count;
 } kdl__hyper;
 
+#define KDL__ENTRY(key, what, options, field, kind, range, count)                                  \
+    {                                                                                              \
+        key, what, offsetof(options, field), kind, range, count                                    \
+    }
 #define KDL__NUMBER(options, field, range, what)                                                   \
-    {                                                                                              \
-#field, what, offsetof(options, field), KDL__HYPER_NUMBER, range                           \
-    }
+    KDL__ENTRY(#field, what, options, field, KDL__HYPER_NUMBER, range, 1)
+#define KDL__NUMBERS(options, key, field, count)                                                   \
+    KDL__ENTRY(key, NULL, options, field, KDL__HYPER_NUMBER, KDL__ANY, count)
 #define KDL__BETAS(options)                                                                        \
-    {                                                                                              \
-        "betas", "beta parameter", offsetof(options, beta1), KDL__HYPER_PAIR, KDL__BELOW_ONE       \
-    }
-#define KDL__PAIR(options, key, field)                                                             \
-    {                                                                                              \
-        key, NULL, offsetof(options, field), KDL__HYPER_PAIR, KDL__ANY                             \
-    }
+    KDL__ENTRY("betas", "beta parameter", options, beta1, KDL__HYPER_NUMBER, KDL__BELOW_ONE, 2)
+#define KDL__INT(options, field)                                                                   \
+    KDL__ENTRY(#field, NULL, options, field, KDL__HYPER_INT, KDL__ANY, 1)
 #define KDL__FLAG(options, field)                                                                  \
-    {                                                                                              \
-#field, NULL, offsetof(options, field), KDL__HYPER_FLAG, KDL__ANY                          \
-    }
+    KDL__ENTRY(#field, NULL, options, field, KDL__HYPER_FLAG, KDL__ANY, 1)
+#define KDL__TEXT(options, field)                                                                  \
+    KDL__ENTRY(#field, NULL, options, field, KDL__HYPER_TEXT, KDL__ANY, 1)
 #define KDL__FIXED(key, json)                                                                      \
     {                                                                                              \
-        key, json, 0, KDL__HYPER_FIXED, KDL__ANY                                                   \
+        key, json, 0, KDL__HYPER_FIXED, KDL__ANY, 0                                                \
     }
 /* The entries of almost every optimiser, with the names that its errors use. */
 #define KDL__LR(options) KDL__NUMBER(options, lr, KDL__NOT_NEGATIVE, "learning rate")
@@ -93,12 +97,14 @@ typedef struct kdl__hyper {
 /* ---- classes ----------------------------------------------------------------------------- */
 
 typedef struct kdl__optim_class {
-    const char *name;
+    const char *name; /* of the function that makes it */
     size_t options_nbytes;
     const void *defaults;
     const kdl__hyper *hypers; /* in the order in which they are checked */
     int hyper_count;
     const char *scalars[KDL__MAX_SCALARS], *states[KDL__MAX_STATES]; /* as PyTorch calls them */
+    /* The sizes of a parameter's state; NULL: the parameter's. */
+    kdl_shape (*state_shape)(const kdl_tensor *param, int state);
     /* Further errors of arguments; NULL: none. */
     kdl_status (*check)(kdl_context *ctx, const void *options);
     /* What is done when a parameter is added; NULL: nothing. */
@@ -123,6 +129,14 @@ struct kdl_optimizer {
 kdl_optimizer *kdl__optimizer_new(const kdl__optim_class *class, kdl_iterator params,
                                   const void *options);
 
+/* Where a group's entry lies in its options. */
+static inline void *kdl__hyper_place(const kdl__hyper *hyper, void *options)
+{
+    return (char *)options + hyper->offset;
+}
+/* Records an error whose format has one %s: the number, as Python writes it. */
+kdl_status kdl__fail_number(kdl_context *ctx, const char *place, kdl_status status,
+                            const char *format, double number);
 /* Records ValueError "Invalid WHAT: VALUE" for the first hyperparameter out of its range. */
 kdl_status kdl__check_hypers(kdl_context *ctx, const kdl__optim_class *class, const void *options);
 
@@ -140,6 +154,10 @@ static inline void kdl__schedule(kdl__optim_group *group, kdl__scheduled which, 
 kdl_status kdl__norm(kdl_tensor *tensor, double p, double *norm);
 double kdl__norm_of(const double *values, size_t count, double p);
 
+/* Frees what a group holds. */
+void kdl__optim_group_free(kdl_context *ctx, kdl__optim_group *group);
+/* The sizes that a state of a parameter has. */
+kdl_shape kdl__optim_state_shape(const kdl__optim_param *param, int index);
 /* Makes the index-th state of a parameter, filled with `initial`, unless it is there. */
 kdl_status kdl__optim_state(kdl__optim_param *param, int index, double initial);
 

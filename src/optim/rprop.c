@@ -58,8 +58,8 @@ static kdl_status check(kdl_context *ctx, const void *options)
 static const kdl_rprop_options defaults = KDL_RPROP_DEFAULTS;
 static const kdl__hyper hypers[] = {
     KDL__LR(kdl_rprop_options),
-    KDL__PAIR(kdl_rprop_options, "etas", eta_minus),
-    KDL__PAIR(kdl_rprop_options, "step_sizes", step_size_min),
+    KDL__NUMBERS(kdl_rprop_options, "etas", eta_minus, 2),
+    KDL__NUMBERS(kdl_rprop_options, "step_sizes", step_size_min, 2),
     KDL__FLAG(kdl_rprop_options, maximize),
     KDL__SWITCHES,
 };

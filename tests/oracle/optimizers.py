@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """torch.optim's classes by name, here: what training.py is for functions."""
 import ctypes
+import json
+
+import safetensors.torch
+from safetensors import safe_open
 
 from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Iterator,
-                      IterationOptions, Status)
+                      IterationOptions, NewStateDict, OwnedText, Status)
 
 # The fields of kdl_<name>_options after nbytes, with PyTorch's defaults.
 ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0,
@@ -54,6 +58,11 @@ FUNCTIONS.update({
     "kdl_optimizer_step": (Status, POINTER),
     "kdl_optimizer_zero_grad": (Status, POINTER),
     "kdl_optimizer_group_count": (SIZE, POINTER),
+    "kdl_optimizer_state_dict": (NewStateDict, POINTER),
+    "kdl_optimizer_param_groups": (OwnedText, POINTER),
+    "kdl_optimizer_load_state_dict": (Status, POINTER, POINTER, TEXT),
+    "kdl_optimizer_save_with": (Status, POINTER, TEXT, POINTER),
+    "kdl_optimizer_load": (Status, POINTER, TEXT),
     "kdl_optimizer_get": (DOUBLE, POINTER, SIZE, TEXT, INT),
     "kdl_optimizer_set": (Status, POINTER, SIZE, TEXT, INT, DOUBLE),
 })
@@ -73,6 +82,36 @@ def parameters(context, module):
     """kdl_named_parameters(module)."""
     return context.call("kdl_named_parameters_with", module,
                         IterationOptions(ctypes.sizeof(IterationOptions), b"", True, True))
+
+
+def flat(state_dict):
+    """(tensors by name, the groups' JSON) of PyTorch's state_dict."""
+    tensors = {f"state.{index}.{name}": value for index, state in state_dict["state"].items()
+               for name, value in state.items()}
+    return tensors, json.dumps(state_dict["param_groups"])
+
+
+def unflat(tensors, groups):
+    """PyTorch's state_dict of those."""
+    state = {}
+    for key, value in tensors.items():
+        _, index, name = key.split(".", 2)
+        state.setdefault(int(index), {})[name] = value
+    return {"state": state, "param_groups": json.loads(groups)}
+
+
+def save_file(state_dict, path):
+    """PyTorch's state_dict into a file that kdl_optimizer_load() reads."""
+    tensors, groups = flat(state_dict)
+    tensors = {key: value.contiguous() for key, value in tensors.items()}
+    safetensors.torch.save_file(tensors, path, {"kindling.param_groups": groups})
+
+
+def load_file(path):
+    """PyTorch's state_dict of a file that kdl_optimizer_save() wrote."""
+    with safe_open(path, "pt") as file:
+        groups = file.metadata()["kindling.param_groups"]
+    return unflat(safetensors.torch.load_file(path), groups)
 
 
 class Optimizer:
@@ -102,3 +141,23 @@ class Optimizer:
 
     def set(self, group, key, value, index=0):
         self.context.call("kdl_optimizer_set", self, group, key.encode(), index, value)
+
+    def state_dict(self):
+        """As PyTorch's."""
+        tensors = self.context.call("kdl_optimizer_state_dict", self).items()
+        return unflat({key: tensor.torch() for key, tensor in tensors},
+                      self.context.call("kdl_optimizer_param_groups", self))
+
+    def load_state_dict(self, state_dict):
+        """PyTorch's."""
+        tensors, groups = flat(state_dict)
+        state = self.context.call("kdl_state_dict_new", self.context)
+        for key, value in tensors.items():
+            state.set(key, value)
+        self.context.call("kdl_optimizer_load_state_dict", self, state, groups.encode())
+
+    def save(self, path):
+        self.context.call("kdl_optimizer_save_with", self, str(path).encode(), None)
+
+    def load(self, path):
+        self.context.call("kdl_optimizer_load", self, str(path).encode())

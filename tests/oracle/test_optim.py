@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch.optim: each optimiser's steps, refusals, parameter groups."""
+"""torch.optim: each optimiser's steps, refusals, parameter groups, and its state exchanged."""
+import copy
+
 import pytest
 import torch
 
 from conftest import BUILD
 from kindling import KindlingError
-from optimizers import Optimizer
+from optimizers import Optimizer, load_file, save_file
 from training import Training, default_path, load_training, twins
 
 ADAM = [{}, {"betas": (0.5, 0.9)}, {"eps": 1e-3}, {"weight_decay": 0.1}, {"amsgrad": True},
@@ -78,6 +80,114 @@ def test_steps(context, name, options, dtype):
         other.step()
         scale = max(scale, largest(theirs))
     compare(ours, theirs, scale)
+
+
+def set_parameters(context, ours, values):
+    was = context.call("kdl_set_grad_enabled", context, False)
+    for (_, tensor), value in zip(ours.iterate("named_parameters"), values):
+        tensor.kdl_copy_(context.tensor(value))
+    context.call("kdl_set_grad_enabled", context, was)
+
+
+@pytest.mark.parametrize("through_file", (False, True), ids=("memory", "file"))
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name,options", CASES, ids=str)
+def test_exchange(context, name, options, dtype, through_file, tmp_path):
+    """
+    After 25 steps each one's state goes to the other, and to a fresh one of its own kind, for 25
+    more. All are made with other arguments, which the state then replaces.
+    """
+    def make(values=None):
+        ours, theirs = twins(context, f"Linear(4, 3, dtype={dtype})")
+        if values is not None:
+            set_parameters(context, ours, values)
+            with torch.no_grad():
+                for parameter, value in zip(theirs.parameters(), values):
+                    parameter.copy_(value)
+        arguments = {"lr": 0.05, **options} if values is None else {"lr": 0.5}
+        return (ours, theirs, Optimizer(context, name, ours, **arguments),
+                getattr(torch.optim, name)(theirs.parameters(), **arguments))
+
+    def go(group, steps, scale):
+        for step in steps:
+            set_grads(context, *group[:2], step)
+            for optimizer in group[2:]:
+                optimizer.step()
+            scale = max(scale, largest(group[1]))
+        return scale
+
+    first = make()
+    scale = go(first, range(25), 0)
+    values = [parameter.detach().clone() for parameter in first[1].parameters()]
+    from_ours, from_theirs = make(values), make(values)
+    if through_file:
+        first[2].save(tmp_path / "ours")
+        from_ours[2].load(tmp_path / "ours")
+        state = load_file(tmp_path / "ours")
+        save_file(first[3].state_dict(), tmp_path / "theirs")
+        from_theirs[2].load(tmp_path / "theirs")
+    else:
+        state = first[2].state_dict()
+        from_ours[2].load_state_dict(state)
+        from_theirs[2].load_state_dict(first[3].state_dict())
+    from_ours[3].load_state_dict(copy.deepcopy(state))
+    from_theirs[3].load_state_dict(copy.deepcopy(first[3].state_dict()))
+    compare_states(state, first[3].state_dict(), dtype)
+    compare_states(from_theirs[2].state_dict(), from_theirs[3].state_dict(), dtype, exact=True)
+    for pair in (from_ours, from_theirs):
+        torch.manual_seed(1)
+        compare(*pair[:2], go(pair, range(25, 50), scale))
+
+
+def compare_states(ours, theirs, dtype, exact=False):
+    """The same names, dtypes and groups, and about the same values."""
+    assert set(ours["state"]) == set(theirs["state"])
+    for index, state in theirs["state"].items():
+        assert set(ours["state"][index]) == set(state)
+        for key, value in state.items():
+            got = ours["state"][index][key]
+            assert got.dtype == value.dtype and got.shape == value.shape, (index, key)
+            limit = 0 if exact else (2e-5 if dtype == torch.float32 else 1e-11)
+            assert torch.allclose(got, value, rtol=limit, atol=limit), (index, key, got, value)
+    for our_group, their_group in zip(ours["param_groups"], theirs["param_groups"]):
+        assert {key: list(value) if isinstance(value, (list, tuple)) else value
+                for key, value in their_group.items()} == our_group
+
+
+@pytest.mark.parametrize("change", ("groups", "params", "key", "type", "name", "sizes", "list"))
+def test_wrong_states(context, change):
+    """PyTorch's errors for what it refuses too; what it would take and then fail with, refused."""
+    ours, theirs = twins(context, "Linear(2, 3)")
+    mine, other = Optimizer(context, "Adam", ours), torch.optim.Adam(theirs.parameters())
+    set_grads(context, ours, theirs, 0)
+    mine.step()
+    other.step()
+    state, before = other.state_dict(), mine.state_dict()
+    group = state["param_groups"][0]
+    if change == "groups":
+        state["param_groups"].append(group)
+    elif change == "params":
+        group["params"] = [0]
+    elif change == "key":
+        del group["eps"]
+    elif change == "type":
+        group["lr"] = "fast"
+    elif change == "name":
+        state["state"][0]["momentum_buffer"] = state["state"][0].pop("exp_avg")
+    elif change == "sizes":
+        state["state"][1]["exp_avg"] = torch.zeros(2, 3)
+    else:
+        state["param_groups"] = {"lr": 1}
+    with pytest.raises(KindlingError) as error:
+        mine.load_state_dict(state)
+    if change in ("groups", "params"):
+        with pytest.raises(ValueError) as expected:
+            other.load_state_dict(state)
+        assert error.value.args[-1] == str(expected.value)
+    after = mine.state_dict()
+    assert after["param_groups"] == before["param_groups"]
+    assert all(torch.equal(after["state"][index][key], value)
+               for index, state in before["state"].items() for key, value in state.items())
 
 
 @pytest.mark.parametrize("name", OPTIONS)
