@@ -25,7 +25,8 @@ extern "C" {
 
 /**
  * Makes the context able to train: functions record gradients from now on, and kdl_forward() of
- * torch.nn's modules computes. Call it once, at the beginning; again: nothing happens.
+ * torch.nn's modules computes. Call it once, at the beginning; again: nothing happens. The context
+ * also keeps memory that tensors of 64 KiB to 64 MiB leave, up to half a gigabyte, for the next ones.
  */
 KDL_API kdl_status kdl_train_enable(kdl_context *ctx);
 

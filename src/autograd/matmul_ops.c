@@ -138,7 +138,7 @@ static void repeat_row(kdl_tensor *matrix, kdl_tensor *values)
     kdl_tensor *operands[] = { matrix, values };
     static const kdl__numbers none = { 0 };
     kdl__loop_run(operands, 2, false,
-                  kdl__unaries[KDL__UNARY_add_number].forward[kdl__float_index(matrix)], &none);
+                  kdl__unaries[KDL__UNARY_add_number].forward[kdl__loops_of(matrix)], &none);
 }
 
 /* input weight^T + bias, of matrices. */

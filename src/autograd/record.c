@@ -265,7 +265,7 @@ static void destroy_training(kdl_context *ctx, void *value)
 
 kdl_status kdl__autograd_enable(kdl_context *ctx)
 {
-    if (kdl__failed(ctx) || kdl__training_of(ctx))
+    if (kdl__failed(ctx) || kdl__training_of(ctx) || kdl__keep_memory(ctx))
         return ctx->status;
     kdl__training *training = kdl__alloc_zeroed(ctx, 1, sizeof *training);
     if (!training)

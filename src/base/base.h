@@ -32,6 +32,7 @@ struct kdl_context {
     kdl__cpu cpu;
     kdl_status status;
     struct kdl__pool *pool;       /* NULL until a call runs in parallel */
+    struct kdl__kept *kept;       /* what kdl__free_aligned() keeps; NULL: nothing */
     const struct kdl__tape *tape; /* what records gradients now (tensor/tape.h); NULL: nothing */
     const char *place;
     char *long_message; /* when `message` is too short for it */
@@ -76,6 +77,12 @@ void *kdl__alloc_quiet(kdl_context *ctx, size_t count, size_t size);
 #define KDL__CACHE_LINE 64 /* also the width of the widest vector */
 void *kdl__alloc_aligned(kdl_context *ctx, size_t alignment, size_t nbytes);
 void kdl__free_aligned(kdl_context *ctx, void *pointer);
+/*
+ * From now on what goes back so is kept, of blocks of 64 KiB to 64 MiB half a gigabyte, for those
+ * that ask for about as much. It goes when there is no other memory, and with the context.
+ */
+KDL__SHARED kdl_status kdl__keep_memory(kdl_context *ctx);
+void kdl__kept_release(kdl_context *ctx);
 KDL__SHARED char *kdl__strdup(kdl_context *ctx, const char *text);
 char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes);
 /* printf into fresh memory; NULL with the error recorded when memory runs out. */

@@ -88,6 +88,7 @@ void kdl_context_release(kdl_context *ctx)
     for (int slot = 0; slot < KDL__SLOT_COUNT; slot++)
         kdl__slot_set(ctx, (kdl__slot)slot, NULL, NULL);
     kdl__pool_release(ctx);
+    kdl__kept_release(ctx);
     kdl_error_clear(ctx);
     kdl_free(ctx, ctx);
 }

@@ -34,9 +34,92 @@ static void *reallocate(kdl_context *ctx, void *pointer, size_t count, size_t si
     return pointer;
 }
 
+/* ---- memory kept for the next who asks ----------------------------------------------------- */
+
+/*
+ * A step of training asks for the same sizes again and again. Given back, such memory would mostly
+ * return to the system, which clears it page by page when it is touched again.
+ */
+enum { KEPT_BLOCKS = 128, KEPT_FROM = 1 << 16, KEPT_BLOCK = 1 << 26, KEPT_ALL = 1 << 29 };
+
+typedef struct kept_block {
+    void *block;
+    size_t nbytes;
+} kept_block;
+
+struct kdl__kept {
+    size_t nbytes; /* of all blocks */
+    int count;
+    kept_block blocks[KEPT_BLOCKS]; /* the oldest first */
+};
+
+/* Takes a block out of the list. */
+static kept_block take_kept(struct kdl__kept *kept, int index)
+{
+    kept_block result = kept->blocks[index];
+    kept->nbytes -= result.nbytes;
+    kept->count--;
+    memmove(kept->blocks + index, kept->blocks + index + 1,
+            (size_t)(kept->count - index) * sizeof *kept->blocks);
+    return result;
+}
+
+/* Makes `*block`, that was asked for with block->nbytes, one that is there; false if there is none. */
+static bool reuse_kept(struct kdl__kept *kept, kept_block *block)
+{
+    for (int i = kept ? kept->count - 1 : -1; i >= 0; i--) {
+        size_t nbytes = kept->blocks[i].nbytes;
+        if (nbytes >= block->nbytes && nbytes - block->nbytes <= nbytes / 8) {
+            *block = take_kept(kept, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void free_oldest_kept(kdl_context *ctx)
+{
+    kdl_free(ctx, take_kept(ctx->kept, 0).block);
+}
+
+/* Keeps the block, or frees it; others may have to go for it. */
+static void keep_or_free(kdl_context *ctx, kept_block block)
+{
+    struct kdl__kept *kept = ctx->kept;
+    if (!kept || block.nbytes < KEPT_FROM || block.nbytes > KEPT_BLOCK) {
+        kdl_free(ctx, block.block);
+        return;
+    }
+    while (kept->count == KEPT_BLOCKS || kept->nbytes + block.nbytes > KEPT_ALL)
+        free_oldest_kept(ctx);
+    kept->blocks[kept->count++] = block;
+    kept->nbytes += block.nbytes;
+}
+
+kdl_status kdl__keep_memory(kdl_context *ctx)
+{
+    if (!ctx->kept)
+        ctx->kept = kdl__alloc_zeroed(ctx, 1, sizeof *ctx->kept);
+    return ctx->status;
+}
+
+void kdl__kept_release(kdl_context *ctx)
+{
+    while (ctx->kept && ctx->kept->count > 0)
+        free_oldest_kept(ctx);
+    kdl_free(ctx, ctx->kept);
+    ctx->kept = NULL;
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
 void *kdl__realloc(kdl_context *ctx, void *pointer, size_t count, size_t size)
 {
     void *result = reallocate(ctx, pointer, count, size);
+    while (!result && ctx->kept && ctx->kept->count > 0) {
+        free_oldest_kept(ctx);
+        result = reallocate(ctx, pointer, count, size);
+    }
     if (!result)
         kdl__fail(ctx, KDL_ERROR_MEMORY, "out of memory: cannot allocate %zu x %zu bytes", count,
                   size);
@@ -65,17 +148,20 @@ void kdl_free(kdl_context *ctx, void *pointer)
         ctx->allocator.deallocate(ctx->allocator.user_data, pointer);
 }
 
-/* The allocator's block begins somewhat before the memory; its address is kept right before that. */
+/*
+ * The allocator's block begins somewhat before the memory; what is known of it is kept right before
+ * that.
+ */
 void *kdl__alloc_aligned(kdl_context *ctx, size_t alignment, size_t nbytes)
 {
-    char *block = NULL;
-    size_t total;
-    if (__builtin_add_overflow(nbytes, sizeof block + alignment - 1, &total))
-        total = SIZE_MAX; /* refused below */
-    block = kdl__alloc(ctx, total, 1);
-    if (!block)
+    kept_block block;
+    if (__builtin_add_overflow(nbytes, sizeof block + alignment - 1, &block.nbytes))
+        block.nbytes = SIZE_MAX; /* refused below */
+    if (!reuse_kept(ctx->kept, &block))
+        block.block = kdl__alloc(ctx, block.nbytes, 1);
+    if (!block.block)
         return NULL;
-    char *memory = block + sizeof block;
+    char *memory = (char *)block.block + sizeof block;
     memory += -(uintptr_t)memory % alignment;
     memcpy(memory - sizeof block, &block, sizeof block);
     return memory;
@@ -83,10 +169,11 @@ void *kdl__alloc_aligned(kdl_context *ctx, size_t alignment, size_t nbytes)
 
 void kdl__free_aligned(kdl_context *ctx, void *pointer)
 {
-    char *block = NULL;
-    if (pointer)
-        memcpy(&block, (char *)pointer - sizeof block, sizeof block);
-    kdl_free(ctx, block);
+    kept_block block;
+    if (!pointer)
+        return;
+    memcpy(&block, (char *)pointer - sizeof block, sizeof block);
+    keep_or_free(ctx, block);
 }
 
 char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes)

@@ -31,6 +31,32 @@ typedef void kdl__inner_loop(const void *arguments, char *const *data, const int
 kdl_status kdl__loop_run(kdl_tensor *const *tensors, int count, bool serial, kdl__inner_loop *inner,
                          const void *arguments);
 
+/* For which elements, and in which vectors, inner loops are compiled (loop_sets.h). */
+typedef enum kdl__loop_set {
+    KDL__LOOPS_F32,
+    KDL__LOOPS_F64,
+#ifdef __x86_64__
+    KDL__LOOPS_AVX2, /* of f32, as the next */
+    KDL__LOOPS_AVX512,
+#endif
+    KDL__LOOP_SETS
+} kdl__loop_set;
+
+#ifdef __x86_64__
+#define KDL__LOOP_SET(name)                                                                        \
+    {                                                                                              \
+        name##_f32, name##_f64, name##_avx2, name##_avx512                                         \
+    }
+#else
+#define KDL__LOOP_SET(name)                                                                        \
+    {                                                                                              \
+        name##_f32, name##_f64                                                                     \
+    }
+#endif
+
+/* That for a tensor's dtype and what its context may use (kdl_set_cpu). */
+kdl__loop_set kdl__loops_of(const kdl_tensor *tensor);
+
 /* ---- element by element ------------------------------------------------------------------ */
 
 /* What the functions of one tensor take besides: PyTorch's arguments, in its order. */
@@ -42,8 +68,8 @@ typedef struct kdl__numbers {
 typedef struct kdl__unary {
     const char *name; /* of the gradient's function, as PyTorch prints it */
     enum kdl__saves { KDL__SAVES_nothing, KDL__SAVES_x, KDL__SAVES_y } saves; /* for backward */
-    kdl__inner_loop *forward[2];  /* of f32, f64: y, x */
-    kdl__inner_loop *backward[2]; /* the gradient of x, g, x or y */
+    kdl__inner_loop *forward[KDL__LOOP_SETS];                                 /* y, x */
+    kdl__inner_loop *backward[KDL__LOOP_SETS]; /* the gradient of x, g, x or y */
 } kdl__unary;
 
 /* In the order of KDL__UNARY_LIST (unary.h). */

@@ -125,6 +125,19 @@ kdl_status kdl__loop_run(kdl_tensor *const *tensors, int count, bool serial, kdl
     return KDL_OK;
 }
 
+kdl__loop_set kdl__loops_of(const kdl_tensor *tensor)
+{
+    if (tensor->storage->dtype == KDL_F64)
+        return KDL__LOOPS_F64;
+#ifdef __x86_64__
+    return tensor->ctx->cpu >= KDL__CPU_AVX512 ? KDL__LOOPS_AVX512
+           : tensor->ctx->cpu == KDL__CPU_AVX2 ? KDL__LOOPS_AVX2
+                                               : KDL__LOOPS_F32;
+#else
+    return KDL__LOOPS_F32;
+#endif
+}
+
 kdl_tensor *kdl__new_values(kdl_context *ctx, kdl_dtype dtype, int ndim, const int64_t *sizes)
 {
     int64_t numel;

@@ -45,15 +45,18 @@
     F(tan, "TanBackward0", y, M(tan)(x), g *(1 + y * y))                                           \
     F(tanh, "TanhBackward0", y, M(tanh)(x), g *(1 - y * y))                                        \
     F(erf, "ErfBackward0", x, M(erf)(x), g *((T)M_2_SQRTPI * M(exp)(-(x * x))))                    \
-    F(sigmoid, "SigmoidBackward0", y, 1 / (1 + M(exp)(-x)), g * ((1 - y) * y))                     \
+    F(sigmoid, "SigmoidBackward0", y, logistic(x), g *((1 - y) * y))                               \
     F(relu, "ReluBackward0", y, x <= 0 ? 0 : x, y <= 0 ? 0 : g)                                    \
     F(logsigmoid, "LogSigmoidBackward0", x, (x < 0 ? x : 0) - M(log1p)(M(exp)(-M(fabs)(x))),       \
-      g * (1 / (1 + M(exp)(x))))                                                                   \
-    F(silu, "SiluBackward0", x, x / (1 + M(exp)(-x)), g * silu_derivative)                         \
-    F(mish, "MishBackward0", x, x *M(tanh)(M(log1p)(M(exp)(x))), g *mish_derivative)               \
-    F(gelu, "GeluBackward0", x, x *(T)0.5 * (1 + M(erf)(x * (T)M_SQRT1_2)), g * gelu_derivative)   \
-    F(gelu_tanh, "GeluBackward0", x, (T)0.5 * x * (1 + M(tanh)(gelu_inner)),                       \
-      g * gelu_tanh_derivative)                                                                    \
+      g * logistic(-x))                                                                            \
+    F(silu, "SiluBackward0", x, x / (1 + M(exp)(-x)),                                              \
+      g * (logistic(x) * (1 + x * (1 - logistic(x)))))                                             \
+    F(mish, "MishBackward0", x, x *mish_tanh,                                                      \
+      g *(mish_tanh + x * logistic(x) * (1 - mish_tanh * mish_tanh)))                              \
+    F(gelu, "GeluBackward0", x, x *NORMAL_CDF(x), g *(NORMAL_CDF(x) + x * normal_density))         \
+    F(gelu_tanh, "GeluBackward0", x, x *gelu_gate,                                                 \
+      g *(gelu_gate +                                                                              \
+          x * gelu_gate * (1 - gelu_gate) * GELU_SLOPE * (1 + 3 * GELU_CUBE * (x * x))))           \
     F(softplus, "SoftplusBackward0", x, x *a > b ? x : M(log1p)(M(exp)(x * a)) / a,                \
       x * a > b ? g : g / (1 + M(exp)(-x * a)))                                                    \
     F(softsign, "DivBackward0", x, x / (1 + M(fabs)(x)),                                           \

@@ -2,25 +2,21 @@
 /* The inner loops of the functions of one element, of the type T (included for each). */
 
 /* What is shared by a function and its derivative, or too long for the list. */
-#define silu_derivative (1 / (1 + M(exp)(-x)) * (1 + x * (1 - 1 / (1 + M(exp)(-x)))))
-#define mish_tanh M(tanh)(M(log1p)(M(exp)(x)))
-#define mish_derivative (mish_tanh + x / (1 + M(exp)(-x)) * (1 - mish_tanh * mish_tanh))
-#define gelu_derivative                                                                            \
-    ((T)0.5 * (1 + M(erf)(x * (T)M_SQRT1_2)) +                                                     \
-     x * M(exp)(x * x * (T)-0.5) * (T)(M_2_SQRTPI * M_SQRT1_2 * 0.5))
-#define GELU_SLOPE (T)(M_SQRT2 * M_2_SQRTPI * 0.5)
+#define logistic(x) (1 / (1 + M(exp)(-(x))))
+/* tanh(log(1 + e^x)), of e = e^x; 1 above 20, where e^2 might be infinite. */
+#define mish_exp M(exp)(x > 20 ? 20 : x)
+#define mish_tanh (mish_exp * (mish_exp + 2) / (mish_exp * (mish_exp + 2) + 2))
+#define normal_density (M(exp)(x * x * (T)-0.5) * (T)(M_2_SQRTPI * M_SQRT1_2 * 0.5))
+/* (1 + tanh(u)) / 2 is the logistic function of 2 u. */
+#define GELU_SLOPE (T)(M_SQRT2 * M_2_SQRTPI)
 #define GELU_CUBE (T)0.044715
-#define gelu_inner (GELU_SLOPE * (x + GELU_CUBE * (x * x * x)))
-#define gelu_tanh_derivative                                                                       \
-    ((T)0.5 * (1 + M(tanh)(gelu_inner)) + (T)0.5 * x *                                             \
-                                              (1 - M(tanh)(gelu_inner) * M(tanh)(gelu_inner)) *    \
-                                              GELU_SLOPE * (1 + 3 * GELU_CUBE * (x * x)))
+#define gelu_gate logistic(GELU_SLOPE *(x + GELU_CUBE * (x * x * x)))
 
 #define AT(k) (*(T *)(data[k] + i * strides[k]))
 
 #define DEFINE_LOOPS(name, backward_name, saved, value, derivative)                                \
-    static void LOOP(name)(const void *arguments, char *const *data, const int64_t *strides,       \
-                           int64_t n)                                                              \
+    TARGET static void LOOP(name)(const void *arguments, char *const *data,                        \
+                                  const int64_t *strides, int64_t n)                               \
     {                                                                                              \
         const kdl__numbers *numbers = arguments;                                                   \
         const T a = (T)numbers->a, b = (T)numbers->b, c = (T)numbers->c;                           \
@@ -39,8 +35,8 @@
             AT(0) = value;                                                                         \
         }                                                                                          \
     }                                                                                              \
-    static void LOOP(name##_backward)(const void *arguments, char *const *data,                    \
-                                      const int64_t *strides, int64_t n)                           \
+    TARGET static void LOOP(name##_backward)(const void *arguments, char *const *data,             \
+                                             const int64_t *strides, int64_t n)                    \
     {                                                                                              \
         const kdl__numbers *numbers = arguments;                                                   \
         const T a = (T)numbers->a, b = (T)numbers->b, c = (T)numbers->c;                           \
@@ -64,13 +60,12 @@
 
 KDL__UNARY_LIST(DEFINE_LOOPS)
 
-#undef silu_derivative
+#undef logistic
+#undef mish_exp
 #undef mish_tanh
-#undef mish_derivative
-#undef gelu_derivative
+#undef normal_density
 #undef GELU_SLOPE
 #undef GELU_CUBE
-#undef gelu_inner
-#undef gelu_tanh_derivative
+#undef gelu_gate
 #undef AT
 #undef DEFINE_LOOPS

@@ -52,6 +52,42 @@ static void test_aligned(void **state)
     counting_context_release(&allocator, ctx);
 }
 
+/* What goes back is what the next gets that asks for about as much; all goes when memory is short. */
+static void test_kept(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 200, NBYTES = 100000 };
+    counting_allocator allocator = { 0 };
+    kdl_context *ctx = counting_context_new(&allocator);
+    void *blocks[BLOCKS], *small = kdl__alloc_aligned(ctx, 64, 100);
+    assert_int_equal(kdl__keep_memory(ctx), KDL_OK);
+    long without = atomic_load(&allocator.live);
+    void *first = kdl__alloc_aligned(ctx, 64, NBYTES);
+    kdl__free_aligned(ctx, first);
+    assert_int_equal(atomic_load(&allocator.live), without + 1);
+    assert_ptr_not_equal(blocks[0] = kdl__alloc_aligned(ctx, 64, NBYTES / 2), first);
+    assert_ptr_not_equal(blocks[1] = kdl__alloc_aligned(ctx, 64, NBYTES + 1), first);
+    assert_ptr_equal(blocks[2] = kdl__alloc_aligned(ctx, 64, NBYTES - 10), first);
+    memset(blocks[2], 7, NBYTES - 10);
+    for (int i = 3; i < BLOCKS; i++)
+        blocks[i] = kdl__alloc_aligned(ctx, 64, NBYTES);
+    for (int i = 0; i < BLOCKS; i++)
+        kdl__free_aligned(ctx, blocks[i]);
+    kdl__free_aligned(ctx, small);
+    /* So many are kept, not more. */
+    assert_in_range(atomic_load(&allocator.live), without + 1, without + 150);
+    allocator.fail_from = atomic_load(&allocator.calls) + 1;
+    blocks[0] = kdl__alloc_aligned(ctx, 64, 3 * NBYTES);
+    assert_non_null(blocks[0]);
+    allocator.fail_on = true;
+    allocator.fail_from = 1;
+    assert_null(kdl__alloc_aligned(ctx, 64, 3 * NBYTES));
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_MEMORY);
+    assert_int_equal(atomic_load(&allocator.live), without);
+    kdl__free_aligned(ctx, blocks[0]);
+    counting_context_release(&allocator, ctx);
+}
+
 static void test_overflow(void **state)
 {
     (void)state;
@@ -247,10 +283,15 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),    cmocka_unit_test(test_aligned),
-        cmocka_unit_test(test_overflow), cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_text),     cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_repr),     cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_alloc),
+        cmocka_unit_test(test_aligned),
+        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_grow),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_repr),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
