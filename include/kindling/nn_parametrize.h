@@ -9,10 +9,11 @@
  * As in PyTorch the module gets a child `parametrizations`, a ModuleDict with a ParametrizationList
  * for each tensor, so that state_dict() has "parametrizations.weight.original0"; it is printed as
  * ParametrizedLinear(...). It stays of its class: kdl_module_type() is Linear, where PyTorch derives
- * a class from it. kdl_parameter(linear, "weight") finds nothing any more.
+ * a class from it. kdl_parameter(linear, "weight") finds nothing any more, but while kdl_forward()
+ * runs, which computes all parametrized tensors of the module itself first: then it gives their values.
  *
- * A module with forward of one's own may use kdl_parametrized(); those of torch.nn's classes do not
- * yet (NotImplementedError), and the three parametrizations below have no gradients yet.
+ * Gradients go to the originals through parametrizations of one's own, weight_norm and spectral_norm;
+ * `orthogonal`, and spectral_norm of a vector, have none yet (NotImplementedError).
  *
  * All of it can be recorded: originals, buffers and parametrized values are materialised with a
  * plan. Values come from sums in double, so they differ from PyTorch's by rounding (by less than

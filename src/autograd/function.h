@@ -133,6 +133,8 @@ static inline kdl__training *kdl__training_of(const kdl_context *ctx)
 void kdl__record_view(kdl_tensor *base, kdl_tensor *result, const kdl__view_how *how);
 void kdl__record_copy(kdl_tensor *source, kdl_tensor *result);
 void kdl__record_abs(kdl_tensor *source, kdl_tensor *result);
+void kdl__record_derived(kdl_tensor *result, kdl__derivation how, int dim,
+                         kdl_tensor *const *inputs);
 kdl_status kdl__begin_write(kdl__write *write, const char *place);
 void kdl__end_write(const kdl__write *write);
 /* Makes a view of a tensor that was written since a region of what it holds now. */

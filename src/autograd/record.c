@@ -274,6 +274,7 @@ kdl_status kdl__autograd_enable(kdl_context *ctx)
         .view = kdl__record_view,
         .copied = kdl__record_copy,
         .absolute = kdl__record_abs,
+        .derived = kdl__record_derived,
         .write = kdl__begin_write,
         .written = kdl__end_write,
         .grad_fn = kdl_tensor_grad_fn,

@@ -151,20 +151,16 @@ static kdl__forward_entry own_forward(const kdl_module_class *class)
 static bool find_forward(const kdl_module *module, kdl__forward_entry *entry)
 {
     const kdl__forwards *forwards = kdl__slot_get(module->ctx, KDL__SLOT_FORWARDS);
-    bool parametrized = kdl_is_parametrized(module, NULL);
     for (const kdl_module_class *class = module->class; class; class = class->parent) {
         const kdl__forward_entry *found = NULL;
         *entry = own_forward(class);
-        if (!class->forward && !class->call && forwards && !parametrized)
-            found = forwards->find(class); /* they look for parameters by their names */
+        if (!class->forward && !class->call && forwards)
+            found = forwards->find(class);
         if (found)
             *entry = *found;
         if (entry->forward || entry->call)
             return true;
     }
-    if (parametrized)
-        kdl__fail_at(module->ctx, "kdl_forward", KDL_ERROR_NOT_IMPLEMENTED,
-                     "forward of a parametrized %s is not supported", module->class->name);
     kdl__fail_at(module->ctx, "kdl_forward", KDL_ERROR_NOT_IMPLEMENTED,
                  "Module [%s] is missing the required \"forward\" function (those of torch.nn's "
                  "classes are in libkindling_train)",
@@ -191,10 +187,14 @@ static bool check_counts(const kdl_module *module, const kdl__forward_entry *ent
 static void run_forward(kdl_module *module, const kdl__forward_entry *entry, kdl_tensor **inputs,
                         int input_count, kdl_tensor **outputs, int output_count)
 {
-    if (entry->forward)
+    kdl__computed *before = kdl__begin_computed(module);
+    if (kdl__failed(module->ctx))
+        ;
+    else if (entry->forward)
         outputs[0] = entry->forward(module, inputs[0]);
     else
         entry->call(module, inputs, input_count, outputs, output_count);
+    kdl__end_computed(module, before);
 }
 
 static void run_with_hooks(kdl_module *module, const kdl__forward_entry *entry, kdl_tensor **inputs,

@@ -255,6 +255,9 @@ static kdl__member *find_path(const kdl_module *module, const char *path, int ki
 
 kdl_tensor *kdl_parameter(const kdl_module *module, const char *path)
 {
+    for (const kdl__computed *c = module ? module->computed : NULL; c; c = c->next)
+        if (strcmp(c->name, path) == 0)
+            return c->tensor;
     kdl__member *member = module ? find_path(module, path, KDL__PARAMETER, NULL, NULL) : NULL;
     return member ? member->tensor : NULL;
 }

@@ -58,8 +58,9 @@ struct kdl_module {
     bool hf_initialized; /* transformers' pass over the tree has been here */
     kdl__hook *hooks;    /* in the order in which they are called */
     uint64_t last_hook_id;
-    int hooks_running;  /* how many calls are going through them */
-    kdl_module *doomed; /* the next module to free, while a tree is freed */
+    int hooks_running;              /* how many calls are going through them */
+    struct kdl__computed *computed; /* during forward: what its parametrized tensors are */
+    kdl_module *doomed;             /* the next module to free, while a tree is freed */
     alignas(max_align_t) unsigned char fields[];
 };
 
@@ -151,6 +152,20 @@ void kdl__add_empty_parameter(kdl_module *module, const char *name, kdl_shape sh
  * reference, or PyTorch's ValueError when there is none.
  */
 kdl_tensor *kdl__tensor_to_parametrize(kdl_module *module, const char *name, const char *place);
+
+/* A parametrized tensor's value during a forward, which finds it under the name of a parameter. */
+typedef struct kdl__computed {
+    struct kdl__computed *next;
+    const char *name;   /* borrowed */
+    kdl_tensor *tensor; /* owned */
+} kdl__computed;
+
+/*
+ * Computes all parametrized tensors of a module itself, for kdl_parameter() and the like to find;
+ * gives what was there before, for kdl__end_computed(), which must follow in any case.
+ */
+kdl__computed *kdl__begin_computed(kdl_module *module);
+void kdl__end_computed(kdl_module *module, kdl__computed *before);
 
 /* Whether a parametrization would have to record gradients: NotImplementedError. */
 bool kdl__parametrization_refuses_grad(const kdl_module *module, const kdl_tensor *original);

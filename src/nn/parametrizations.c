@@ -71,16 +71,9 @@ static int weight_norm_dim(const kdl_module *module, const kdl_tensor *tensor)
     return (int)(fields->dim < 0 ? fields->dim + ndim : fields->dim);
 }
 
-static kdl_tensor *weight_norm_forward(kdl_module *module, int count, kdl_tensor *const *originals)
+/* g v / |v|, without a record. */
+static kdl_tensor *weight_norm(kdl_module *module, kdl_tensor *g, kdl_tensor *v)
 {
-    if (count != 2) {
-        kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_TYPE, "two originals are needed");
-        return NULL;
-    }
-    kdl_tensor *g = originals[0], *v = originals[1];
-    if (kdl__parametrization_refuses_grad(module, g) ||
-        kdl__parametrization_refuses_grad(module, v))
-        return NULL;
     int dim = weight_norm_dim(module, v) > 0 ? weight_norm_dim(module, v) : 0;
     kdl_tensor *result = kdl_empty(module->ctx, kdl_tensor_shape(v), .dtype = kdl_tensor_dtype(v));
     kdl_tensor *rows = result && v->ndim > 0 ? with_first(result, dim) : kdl_tensor_retain(result);
@@ -94,6 +87,22 @@ static kdl_tensor *weight_norm_forward(kdl_module *module, int count, kdl_tensor
         return result;
     kdl_tensor_release(result);
     return NULL;
+}
+
+static kdl_tensor *weight_norm_forward(kdl_module *module, int count, kdl_tensor *const *originals)
+{
+    kdl_context *ctx = module->ctx;
+    if (count != 2) {
+        kdl__fail_at(ctx, module->class->name, KDL_ERROR_TYPE, "two originals are needed");
+        return NULL;
+    }
+    const kdl__tape *tape = kdl__no_grad(ctx);
+    kdl_tensor *result = weight_norm(module, originals[0], originals[1]);
+    ctx->tape = tape;
+    if (result && (kdl__tape_wants(originals[0]) || kdl__tape_wants(originals[1])))
+        tape->derived(result, KDL__DERIVED_WEIGHT_NORM, weight_norm_dim(module, originals[1]),
+                      originals);
+    return result;
 }
 
 static int weight_norm_inverse(kdl_module *module, kdl_tensor *weight, kdl_tensor **originals)
@@ -199,12 +208,11 @@ static void iterate(kdl_module *module, kdl_tensor *matrix, int64_t rounds)
     kdl__whole_apply(v, &op, 2, (kdl_tensor *[]){ v, matrix }, "_SpectralNorm");
 }
 
-static kdl_tensor *spectral_norm_forward(kdl_module *module, kdl_tensor *weight)
+/* weight / (u . weight v), without a record. */
+static kdl_tensor *spectral_norm(kdl_module *module, kdl_tensor *weight)
 {
     const spectral_norm_fields *fields = kdl_module_fields(module);
     kdl_context *ctx = module->ctx;
-    if (kdl__parametrization_refuses_grad(module, weight))
-        return NULL;
     kdl_tensor *result =
         kdl_empty(ctx, kdl_tensor_shape(weight), .dtype = kdl_tensor_dtype(weight));
     kdl_tensor *matrix = weight->ndim > 1 ? with_first(weight, fields->dim) : NULL;
@@ -220,6 +228,34 @@ static kdl_tensor *spectral_norm_forward(kdl_module *module, kdl_tensor *weight)
     }
     kdl_tensor_release(matrix);
     kdl_tensor_release(rows);
+    if (!kdl__failed(ctx))
+        return result;
+    kdl_tensor_release(result);
+    return NULL;
+}
+
+/* What the next step of the power method must not change. */
+static void record_spectral_norm(kdl_module *module, kdl_tensor *weight, kdl_tensor *result)
+{
+    const spectral_norm_fields *fields = kdl_module_fields(module);
+    kdl_tensor *u = kdl_clone(kdl_buffer(module, "_u")), *v = kdl_clone(kdl_buffer(module, "_v"));
+    if (u && v)
+        module->ctx->tape->derived(result, KDL__DERIVED_SPECTRAL_NORM, fields->dim,
+                                   (kdl_tensor *[]){ weight, u, v });
+    kdl_tensor_release(u);
+    kdl_tensor_release(v);
+}
+
+static kdl_tensor *spectral_norm_forward(kdl_module *module, kdl_tensor *weight)
+{
+    kdl_context *ctx = module->ctx;
+    if (weight->ndim == 1 && kdl__parametrization_refuses_grad(module, weight))
+        return NULL;
+    const kdl__tape *tape = kdl__no_grad(ctx);
+    kdl_tensor *result = spectral_norm(module, weight);
+    ctx->tape = tape;
+    if (result && kdl__tape_wants(weight))
+        record_spectral_norm(module, weight, result);
     if (!kdl__failed(ctx))
         return result;
     kdl_tensor_release(result);

@@ -268,6 +268,34 @@ kdl_tensor *kdl_parametrized(kdl_module *module, const char *tensor_name)
     return list ? evaluate(list) : NULL;
 }
 
+kdl__computed *kdl__begin_computed(kdl_module *module)
+{
+    kdl__computed *before = module->computed;
+    kdl_module *lists = kdl_submodule(module, "parametrizations");
+    if (!kdl_isinstance(lists, KDL_CLASS_MODULE_DICT))
+        return before;
+    for (size_t i = 0; i < lists->count && !kdl__failed(module->ctx); i++) {
+        kdl_module *list = find_list(module, lists->members[i].name);
+        kdl__computed *computed = list ? kdl__alloc_zeroed(module->ctx, 1, sizeof *computed) : NULL;
+        if (!computed)
+            continue;
+        *computed = (kdl__computed){ NULL, lists->members[i].name, evaluate(list) };
+        computed->next = module->computed;
+        module->computed = computed;
+    }
+    return before;
+}
+
+void kdl__end_computed(kdl_module *module, kdl__computed *before)
+{
+    while (module->computed != before) {
+        kdl__computed *computed = module->computed;
+        module->computed = computed->next;
+        kdl_tensor_release(computed->tensor);
+        kdl_free(module->ctx, computed);
+    }
+}
+
 kdl_status kdl_set_parametrized(kdl_module *module, const char *tensor_name, kdl_tensor *value)
 {
     if (kdl__module_refuses(module) || !value)

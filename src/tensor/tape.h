@@ -25,6 +25,12 @@ typedef struct kdl__view_how {
     int64_t start, step;
 } kdl__view_how;
 
+/* The parametrizations that the core computes and that have gradients. */
+typedef enum kdl__derivation {
+    KDL__DERIVED_WEIGHT_NORM,
+    KDL__DERIVED_SPECTRAL_NORM
+} kdl__derivation;
+
 /* What an in-place function makes of the values that were there. */
 typedef enum kdl__write_kind {
     KDL__WRITE_OVER,  /* they are gone, and what comes has no gradient */
@@ -51,6 +57,11 @@ typedef struct kdl__tape {
     void (*copied)(kdl_tensor *source, kdl_tensor *result);
     /* `result` has the magnitudes of `source`, which requires gradients. */
     void (*absolute)(kdl_tensor *source, kdl_tensor *result);
+    /*
+     * `result` was made of its inputs, of which some require gradients, without a record: of g and v
+     * by weight_norm (dim: -1 for all), of the weight, u and v by spectral_norm.
+     */
+    void (*derived)(kdl_tensor *result, kdl__derivation how, int dim, kdl_tensor *const *inputs);
     /* Before an in-place function writes: PyTorch's error at `place` where it may not. */
     kdl_status (*write)(kdl__write *write, const char *place);
     /* After it has written. */

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from conftest import BUILD
+from kindling import Module
 from optimizers import Optimizer
-from training import Training, default_path, load_training, twins
+from training import Training, assert_close, default_path, load_training, twins
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,31 @@ def test_threads():
         results.append((y.torch(), context.grad(ours)))
     for value, grad in results[1:]:
         assert torch.equal(value, results[0][0]) and torch.equal(grad, results[0][1])
+
+
+@pytest.mark.parametrize("norm,call,shape", (
+    ("weight_norm", "Linear(3, 4)", (5, 3)), ("weight_norm", "Conv2d(2, 3, 2)", (2, 2, 4, 4)),
+    ("weight_norm", "Linear(3, 4, dtype=torch.float64)", (5, 3)),
+    ("spectral_norm", "Linear(3, 4)", (5, 3)), ("spectral_norm", "Conv1d(2, 3, 2)", (2, 2, 5)),
+    ("spectral_norm", "Linear(3, 4, dtype=torch.float64)", (5, 3))), ids=str)
+def test_parametrized(context, norm, call, shape):
+    """Steps of a network with a parametrized weight: outputs, gradients of originals, buffers."""
+    ours, theirs = twins(context, call, seed=4)
+    layer = context.library.kdl_module_retain(context.call("kdl_child", ours, 0))
+    Module(context, layer).parametrize(norm)
+    getattr(nn.utils.parametrizations, norm)(theirs[0])
+    mine = Optimizer(context, "SGD", ours, lr=0.1)
+    other = torch.optim.SGD(theirs.parameters(), lr=0.1)
+    for _ in range(4):
+        x = torch.randn(shape, dtype=next(theirs.parameters()).dtype)
+        mine.zero_grad()
+        other.zero_grad()
+        got, expected = context.call("kdl_forward", ours, context.tensor(x)), theirs(x)
+        assert_close(got.torch().contiguous(), expected.detach(), norm, call)
+        expected.square().sum().backward()
+        context.backward(got.kdl_square().kdl_sum())
+        for (name, tensor), parameter in zip(ours.iterate("named_parameters"),
+                                             theirs.parameters()):
+            assert_close(context.grad(tensor), parameter.grad, name)
+        mine.step()
+        other.step()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parametrizations while gradients are recorded: whose flow, and what is refused. */
 #include "kindling/train.h"
+#include "support/counting_allocator.h"
 #include "support/unit.h"
 
 static int set_up(void **state)
@@ -45,45 +46,102 @@ static void test_own(void **state)
     kdl_module_release(linear);
 }
 
-/* Those that have no gradients: registered and removed as ever, computed only without recording. */
+/* One that has no gradients: registered and removed as ever, computed only without recording. */
 static void test_refused(void **state)
 {
     kdl_context *ctx = *state;
-    for (int i = 0; i < 3; i++) {
-        static const char *const names[] = { "_WeightNorm", "_SpectralNorm", "_Orthogonal" };
-        kdl_module *linear = kdl_nn_linear(ctx, 4, 4);
-        if (i == 0)
-            kdl_parametrizations_weight_norm(linear);
-        else if (i == 1)
-            kdl_parametrizations_spectral_norm(linear);
-        else
-            kdl_parametrizations_orthogonal(linear);
-        assert_string_equal(kdl_error_message(ctx), "");
-        assert_null(kdl_parametrized(linear, "weight"));
-        char expected[96];
-        snprintf(expected, sizeof expected,
-                 "%s has no gradients: switch them off (kdl_set_grad_enabled)", names[i]);
-        assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED, expected);
-        bool was = kdl_set_grad_enabled(ctx, false);
-        kdl_tensor *weight = kdl_parametrized(linear, "weight");
-        kdl_set_grad_enabled(ctx, was);
-        assert_false(kdl_tensor_requires_grad(weight));
-        kdl_set_parametrized(linear, "weight", weight);
-        assert_true(kdl_is_grad_enabled(ctx));
-        kdl_tensor_release(weight);
-
-        kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(1, 4));
-        assert_null(kdl_forward(linear, input));
+    kdl_module *linear = kdl_nn_linear(ctx, 4, 4);
+    kdl_parametrizations_orthogonal(linear);
+    assert_string_equal(kdl_error_message(ctx), "");
+    kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(1, 4));
+    for (int i = 0; i < 2; i++) {
+        assert_null(i == 0 ? kdl_parametrized(linear, "weight") : kdl_forward(linear, input));
         assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED,
-                     "forward of a parametrized Linear is not supported");
-        kdl_remove_parametrizations(linear, "weight", true);
-        assert_true(kdl_tensor_requires_grad(kdl_parameter(linear, "weight")));
-        kdl_tensor *output = kdl_forward(linear, input);
-        assert_non_null(output);
-        kdl_tensor_release(output);
+                     "_Orthogonal has no gradients: switch them off (kdl_set_grad_enabled)");
+    }
+    bool was = kdl_set_grad_enabled(ctx, false);
+    kdl_tensor *weight = kdl_parametrized(linear, "weight"), *output = kdl_forward(linear, input);
+    kdl_set_grad_enabled(ctx, was);
+    assert_false(kdl_tensor_requires_grad(weight));
+    assert_non_null(output);
+    assert_null(kdl_parameter(linear, "weight"));
+    kdl_set_parametrized(linear, "weight", weight);
+    assert_true(kdl_is_grad_enabled(ctx));
+    kdl_tensor_release(output);
+    kdl_tensor_release(weight);
+    kdl_remove_parametrizations(linear, "weight", true);
+    assert_true(kdl_tensor_requires_grad(kdl_parameter(linear, "weight")));
+    kdl_tensor_release(input);
+    kdl_module_release(linear);
+}
+
+/* The norms' gradients, against differences of the loss. */
+static double loss_of(kdl_module *linear, kdl_tensor *input)
+{
+    kdl_tensor *output = kdl_forward(linear, input), *squares = kdl_square(output);
+    kdl_tensor *sum = kdl_sum(squares);
+    double value = kdl_tensor_item(sum);
+    if (kdl_is_grad_enabled(kdl_module_context(linear)))
+        kdl_backward(sum);
+    kdl_tensor *all[] = { output, squares, sum };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    return value;
+}
+
+static void test_norms(void **state)
+{
+    kdl_context *ctx = *state;
+    for (int which = 0; which < 2; which++) {
+        kdl_module *linear = kdl_nn_linear(ctx, 3, 4, .dtype = KDL_F64);
+        if (which == 0)
+            kdl_parametrizations_weight_norm(linear);
+        else
+            kdl_parametrizations_spectral_norm(linear);
+        kdl_module_train(linear, false);
+        kdl_tensor *input = kdl_rand(ctx, KDL_SHAPE(5, 3), .dtype = KDL_F64);
+        loss_of(linear, input);
+        bool was = kdl_set_grad_enabled(ctx, false);
+        for (kdl_iterator it = kdl_named_parameters(linear); kdl_next(&it);) {
+            double *values = kdl_tensor_data(it.tensor), step = 1e-6;
+            const double *grad = kdl_tensor_data(kdl_tensor_grad(it.tensor));
+            for (int64_t i = 0; i < kdl_tensor_numel(it.tensor); i++) {
+                double kept = values[i];
+                values[i] = kept + step;
+                double above = loss_of(linear, input);
+                values[i] = kept - step;
+                double below = loss_of(linear, input);
+                values[i] = kept;
+                assert_float_equal(grad[i], (above - below) / (2 * step), 1e-6);
+            }
+        }
+        kdl_set_grad_enabled(ctx, was);
         kdl_tensor_release(input);
         kdl_module_release(linear);
     }
+}
+
+static kdl_status train(kdl_context *ctx, void *unused)
+{
+    (void)unused;
+    kdl_train_enable(ctx);
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 3, 4), kdl_nn_linear(ctx, 4, 2));
+    kdl_parametrizations_weight_norm(kdl_child(net, 0));
+    kdl_parametrizations_spectral_norm(kdl_child(net, 1));
+    kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(2, 3));
+    kdl_tensor *output = net && input ? kdl_forward(net, input) : NULL, *sum = kdl_sum(output);
+    kdl_backward(sum);
+    kdl_tensor *all[] = { input, output, sum };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    kdl_module_release(net);
+    return kdl_error_status(ctx);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    check_allocation_failures(train, NULL);
 }
 
 int main(void)
@@ -91,6 +149,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_norms, set_up, tear_down),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
