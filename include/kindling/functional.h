@@ -22,6 +22,13 @@ extern "C" {
  */
 KDL_API kdl_tensor *kdl_f_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias);
 
+/**
+ * F.bilinear(input1, input2, weight, bias=None): input1 (*, I), input2 (*, J), weight (O, I, J), bias
+ * (O) or NULL; gives (*, O): input1 weight[o] input2 + bias[o]. RuntimeError.
+ */
+KDL_API kdl_tensor *kdl_f_bilinear(kdl_tensor *input1, kdl_tensor *input2, kdl_tensor *weight,
+                                   kdl_tensor *bias);
+
 /* ---- activations ------------------------------------------------------------------------- */
 
 /** F.relu, relu6, logsigmoid, silu, mish, softsign, tanhshrink, hardsigmoid, hardswish, selu. */
@@ -83,12 +90,64 @@ KDL_API kdl_tensor *kdl_f_batch_norm(kdl_tensor *input, kdl_tensor *running_mean
 
 /* ---- tables ------------------------------------------------------------------------------ */
 
+/** Options of kdl_f_embedding(). */
+typedef struct kdl_f_embedding_options {
+    size_t nbytes;           /**< sizeof(kdl_f_embedding_options), for the ABI */
+    int64_t padding_idx;     /**< default KDL_NONE_INT; negative ones count from the end */
+    double max_norm;         /**< default KDL_NONE_FLOAT */
+    double norm_type;        /**< default 2 */
+    bool scale_grad_by_freq; /**< default false */
+} kdl_f_embedding_options;
+
+#define KDL_F_EMBEDDING_DEFAULTS                                                                   \
+    {                                                                                              \
+        sizeof(kdl_f_embedding_options), KDL_NONE_INT, KDL_NONE_FLOAT, 2.0, false                  \
+    }
+
 /**
- * F.embedding(input, weight, padding_idx): rows of weight (num_embeddings, embedding_dim) by
- * indices of any sizes (i64); row padding_idx (KDL_NONE_INT: none; negative from the end) gets no
- * gradient. IndexError for an index outside the table.
+ * F.embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
+ * scale_grad_by_freq=False): rows of weight (num_embeddings, embedding_dim) by indices of any sizes
+ * (i64 or i32). Row padding_idx gets no gradient. With max_norm, rows that are longer by that norm
+ * are first shortened to it, in place. scale_grad_by_freq divides a row's gradient by how often it
+ * was asked for. IndexError for an index outside the table, RuntimeError for other dtypes.
  */
-KDL_API kdl_tensor *kdl_f_embedding(kdl_tensor *input, kdl_tensor *weight, int64_t padding_idx);
+#define kdl_f_embedding(input, weight, ...)                                                        \
+    KDL__WITH(kdl_f_embedding_options, KDL_F_EMBEDDING_DEFAULTS, (__VA_ARGS__),                    \
+              kdl_f_embedding_with, input, weight)
+KDL_API kdl_tensor *kdl_f_embedding_with(kdl_tensor *input, kdl_tensor *weight,
+                                         const kdl_f_embedding_options *options);
+
+/** Options of kdl_f_embedding_bag(). */
+typedef struct kdl_f_embedding_bag_options {
+    size_t nbytes;                  /**< sizeof(kdl_f_embedding_bag_options), for the ABI */
+    double max_norm;                /**< default KDL_NONE_FLOAT */
+    double norm_type;               /**< default 2 */
+    bool scale_grad_by_freq;        /**< default false */
+    const char *mode;               /**< default "mean"; "sum", "max" */
+    kdl_tensor *per_sample_weights; /**< default NULL (borrowed): a factor for each index; "sum" */
+    bool include_last_offset;       /**< default false: the last bag goes to the end */
+    int64_t padding_idx;            /**< default KDL_NONE_INT; negative ones count from the end */
+} kdl_f_embedding_bag_options;
+
+#define KDL_F_EMBEDDING_BAG_DEFAULTS                                                               \
+    {                                                                                              \
+        sizeof(kdl_f_embedding_bag_options), KDL_NONE_FLOAT, 2.0, false, "mean", NULL, false,      \
+            KDL_NONE_INT                                                                           \
+    }
+
+/**
+ * F.embedding_bag(input, weight, offsets=None, ...): the sum, mean or maximum of each bag of rows.
+ * input (B, N) holds B bags, offsets then NULL; input (N) has bags that begin at offsets (B), from 0
+ * on. Gives (B, embedding_dim). Indices equal to padding_idx do not count; of an empty bag comes 0.
+ * The rest is as in kdl_f_embedding(). ValueError and RuntimeError with PyTorch's text.
+ */
+#define kdl_f_embedding_bag(input, weight, offsets, ...)                                           \
+    KDL__WITH(kdl_f_embedding_bag_options, KDL_F_EMBEDDING_BAG_DEFAULTS, (__VA_ARGS__),            \
+              kdl_f_embedding_bag_with, input, weight, offsets)
+KDL_API kdl_tensor *kdl_f_embedding_bag_with(kdl_tensor *input, kdl_tensor *weight,
+                                             kdl_tensor *offsets,
+                                             const kdl_f_embedding_bag_options *options);
+
 /**
  * F.one_hot(tensor, num_classes=-1): classes (i64) as rows of 0 and a 1 (i64), with num_classes -1 as
  * many as the largest asks for. RuntimeError for classes that do not fit.

@@ -65,7 +65,8 @@ typedef struct kdl_bilinear_options {
 /**
  * nn.Bilinear(in1_features, in2_features, out_features, bias=True, dtype=None). weight
  * [out_features, in1_features, in2_features] and then bias [out_features] are U(-k, k) with
- * k = 1/sqrt(in1_features). ValueError with PyTorch's text when in1_features is 0.
+ * k = 1/sqrt(in1_features). ValueError with PyTorch's text when in1_features is 0. It computes
+ * {input1, input2} to {output}.
  */
 #define kdl_nn_bilinear(ctx, in1_features_, in2_features_, out_features_, ...)                     \
     KDL__NN(kdl_bilinear_options, KDL_BILINEAR_DEFAULTS, KDL_CLASS_BILINEAR, ctx,                  \
@@ -101,7 +102,8 @@ typedef struct kdl_embedding_options {
 /**
  * nn.Embedding(num_embeddings, embedding_dim, ...). weight [num_embeddings, embedding_dim] is
  * N(0, 1); then the row padding_idx is zeroed. ValueError with PyTorch's text for a padding_idx
- * that is not within num_embeddings.
+ * that is not within num_embeddings. It computes kdl_f_embedding(); its gradient is a whole table,
+ * also with `sparse`.
  */
 #define kdl_nn_embedding(ctx, num_embeddings_, embedding_dim_, ...)                                \
     KDL__NN(kdl_embedding_options, KDL_EMBEDDING_DEFAULTS, KDL_CLASS_EMBEDDING, ctx,               \
@@ -137,7 +139,11 @@ typedef struct kdl_embedding_bag_options {
             false, KDL_NONE_INT, false, KDL_F32                                                    \
     }
 
-/** nn.EmbeddingBag(num_embeddings, embedding_dim, ...): its weight is as Embedding's. */
+/**
+ * nn.EmbeddingBag(num_embeddings, embedding_dim, ...): its weight is as Embedding's. It computes
+ * {input, offsets, per_sample_weights} to {output} by kdl_f_embedding_bag(), from which the sizes
+ * are; the last two may be left out.
+ */
 #define kdl_nn_embedding_bag(ctx, num_embeddings_, embedding_dim_, ...)                            \
     KDL__NN(kdl_embedding_bag_options, KDL_EMBEDDING_BAG_DEFAULTS, KDL_CLASS_EMBEDDING_BAG, ctx,   \
             .num_embeddings = num_embeddings_, .embedding_dim = embedding_dim_, __VA_ARGS__)

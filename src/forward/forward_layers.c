@@ -34,8 +34,34 @@ static kdl_tensor *linear(kdl_module *module, kdl_tensor *input)
 
 static kdl_tensor *embedding(kdl_module *module, kdl_tensor *input)
 {
-    const kdl_embedding_options *options = kdl_module_fields(module);
-    return kdl_f_embedding(input, kdl_parameter(module, "weight"), options->padding_idx);
+    const kdl_embedding_options *own = kdl_module_fields(module);
+    return kdl_f_embedding(input, kdl_parameter(module, "weight"), .padding_idx = own->padding_idx,
+                           .max_norm = own->max_norm, .norm_type = own->norm_type,
+                           .scale_grad_by_freq = own->scale_grad_by_freq);
+}
+
+/* {input, offsets, per_sample_weights}. */
+static kdl_status embedding_bag(kdl_module *module, kdl_tensor *const *inputs, int input_count,
+                                kdl_tensor **outputs, int output_count)
+{
+    (void)input_count, (void)output_count;
+    const kdl_embedding_bag_options *own = kdl_module_fields(module);
+    outputs[0] = kdl_f_embedding_bag(
+        inputs[0], kdl_parameter(module, "weight"), inputs[1], .max_norm = own->max_norm,
+        .norm_type = own->norm_type, .scale_grad_by_freq = own->scale_grad_by_freq,
+        .mode = own->mode, .per_sample_weights = inputs[2],
+        .include_last_offset = own->include_last_offset, .padding_idx = own->padding_idx);
+    return module->ctx->status;
+}
+
+/* {input1, input2}. */
+static kdl_status bilinear(kdl_module *module, kdl_tensor *const *inputs, int input_count,
+                           kdl_tensor **outputs, int output_count)
+{
+    (void)input_count, (void)output_count;
+    outputs[0] = kdl_f_bilinear(inputs[0], inputs[1], kdl_parameter(module, "weight"),
+                                kdl_parameter(module, "bias"));
+    return module->ctx->status;
 }
 
 static kdl_tensor *flatten(kdl_module *module, kdl_tensor *input)
@@ -154,6 +180,8 @@ const kdl__forward_entry kdl__layer_forwards[] = {
     KDL__ONE(KDL_CLASS_GELU, gelu),
     KDL__ONE(KDL_CLASS_SILU, silu),
     KDL__ONE(KDL_CLASS_EMBEDDING, embedding),
+    KDL__SEVERAL(KDL_CLASS_EMBEDDING_BAG, embedding_bag, 1, 3, 1),
+    KDL__SEVERAL(KDL_CLASS_BILINEAR, bilinear, 2, 2, 1),
     KDL__ONE(KDL_CLASS_DROPOUT, dropout),
     KDL__ONE(KDL_CLASS_FLATTEN, flatten),
     KDL__ONE(KDL_CLASS_IDENTITY, identity),

@@ -270,21 +270,6 @@ def test_cat(context, name):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_embedding(context, dtype):
-    torch.manual_seed(15)
-    for shape in ((), (4,), (2, 3), (0,)):
-        for padding in (None, 0, -1):
-            indices, weight = torch.randint(0, 6, shape), sample((6, 5), dtype)
-            compare(context,
-                    lambda w: context.call("kdl_f_embedding", context.tensor(indices), w,
-                                           -2**63 if padding is None else padding),
-                    lambda w: F.embedding(indices, w, padding), [weight], shape, padding)
-    with pytest.raises(KindlingError, match="index out of range in self"):
-        context.call("kdl_f_embedding", context.tensor(torch.tensor([6])),
-                     context.tensor(torch.ones(6, 2)), -2**63)
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_losses(context, reduction, dtype):
     torch.manual_seed(16)

@@ -57,6 +57,21 @@ class PoolOptions(ctypes.Structure):
                 ("divisor_override", LONG), ("indices", ctypes.POINTER(POINTER))]
 
 
+class EmbeddingOptions(ctypes.Structure):
+    """kdl_f_embedding_options."""
+
+    _fields_ = [("nbytes", SIZE), ("padding_idx", LONG), ("max_norm", DOUBLE),
+                ("norm_type", DOUBLE), ("scale_grad_by_freq", BOOL)]
+
+
+class EmbeddingBagOptions(ctypes.Structure):
+    """kdl_f_embedding_bag_options."""
+
+    _fields_ = [("nbytes", SIZE), ("max_norm", DOUBLE), ("norm_type", DOUBLE),
+                ("scale_grad_by_freq", BOOL), ("mode", TEXT), ("per_sample_weights", POINTER),
+                ("include_last_offset", BOOL), ("padding_idx", LONG)]
+
+
 REDUCTIONS = ("none", "mean", "sum")
 LOSS2, LOSS3 = (NewTensor, POINTER, POINTER), (NewTensor, POINTER, POINTER, POINTER)
 HOOK = ctypes.CFUNCTYPE(POINTER, POINTER, POINTER)
@@ -143,7 +158,10 @@ FUNCTIONS.update({
     "kdl_adaptive_log_prob": (NewTensor, POINTER, POINTER),
     "kdl_adaptive_predict": (NewTensor, POINTER, POINTER),
     "kdl_call_with": (Status, POINTER, ctypes.POINTER(POINTER), INT, ctypes.POINTER(POINTER), INT),
-    "kdl_f_embedding": (NewTensor, POINTER, POINTER, LONG),
+    "kdl_f_embedding_with": (NewTensor, POINTER, POINTER, ctypes.POINTER(EmbeddingOptions)),
+    "kdl_f_embedding_bag_with": (NewTensor, POINTER, POINTER, POINTER,
+                                 ctypes.POINTER(EmbeddingBagOptions)),
+    "kdl_f_bilinear": (NewTensor, POINTER, POINTER, POINTER, POINTER),
     "kdl_f_conv_with": (NewTensor, INT, POINTER, POINTER, POINTER, ctypes.POINTER(ConvOptions)),
     "kdl_f_max_pool_with": (NewTensor, INT, POINTER, Shape, ctypes.POINTER(PoolOptions)),
     "kdl_f_avg_pool_with": (NewTensor, INT, POINTER, Shape, ctypes.POINTER(PoolOptions)),
@@ -221,6 +239,23 @@ class Training(Context):
         return self.call("kdl_f_conv_with", count, x, weight, bias,
                          ConvOptions(ctypes.sizeof(ConvOptions), IntOrShape.of(stride),
                                      IntOrShape.of(padding), IntOrShape.of(dilation), groups))
+
+    def embedding(self, indices, weight, padding_idx=None, max_norm=None, norm_type=2.0,
+                  scale_grad_by_freq=False):
+        """F.embedding."""
+        return self.call("kdl_f_embedding_with", indices, weight, EmbeddingOptions(
+            ctypes.sizeof(EmbeddingOptions), NO_INT if padding_idx is None else padding_idx,
+            NO_FLOAT if max_norm is None else max_norm, norm_type, scale_grad_by_freq))
+
+    def embedding_bag(self, indices, weight, offsets=None, max_norm=None, norm_type=2.0,
+                      scale_grad_by_freq=False, mode="mean", per_sample_weights=None,
+                      include_last_offset=False, padding_idx=None):
+        """F.embedding_bag."""
+        return self.call("kdl_f_embedding_bag_with", indices, weight, offsets, EmbeddingBagOptions(
+            ctypes.sizeof(EmbeddingBagOptions), NO_FLOAT if max_norm is None else max_norm,
+            norm_type, scale_grad_by_freq, mode.encode(),
+            per_sample_weights and per_sample_weights.pointer, include_last_offset,
+            NO_INT if padding_idx is None else padding_idx))
 
     def pool(self, name, count, x, kernel_size, stride=None, padding=0, dilation=1,
              ceil_mode=False, count_include_pad=True, divisor_override=None):
