@@ -20,6 +20,7 @@
 
 #include "kindling/autograd.h"
 #include "kindling/checkpoint.h"
+#include "kindling/layer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -285,6 +286,57 @@ typedef struct kdl_asgd_options {
     KDL__WITH(kdl_asgd_options, KDL_ASGD_DEFAULTS, (.lr = lr_, __VA_ARGS__), kdl_optim_asgd_with,  \
               params)
 KDL_API kdl_optimizer *kdl_optim_asgd_with(kdl_iterator params, const kdl_asgd_options *);
+
+/** Options of kdl_optim_adafactor(); start from KDL_ADAFACTOR_DEFAULTS. */
+typedef struct kdl_adafactor_options {
+    size_t nbytes;       /**< sizeof(kdl_adafactor_options), for the ABI */
+    double lr;           /**< the largest relative step; PyTorch's default is 1e-2 */
+    double beta2_decay;  /**< default -0.8 */
+    double eps1;         /**< default KDL_NONE_FLOAT: the dtype's epsilon */
+    double eps2;         /**< default 1e-3 */
+    double d;            /**< where updates are clipped; default 1 */
+    double weight_decay; /**< of the parameter; default 0 */
+    bool maximize;       /**< default false */
+} kdl_adafactor_options;
+
+#define KDL_ADAFACTOR_DEFAULTS                                                                     \
+    {                                                                                              \
+        sizeof(kdl_adafactor_options), 1e-2, -0.8, KDL_NONE_FLOAT, 1e-3, 1, 0, false               \
+    }
+
+/** torch.optim.Adafactor (Shazeer and Stern, 2018): of matrices only the rows' and columns' sums. */
+#define kdl_optim_adafactor(params, lr_, ...)                                                      \
+    KDL__WITH(kdl_adafactor_options, KDL_ADAFACTOR_DEFAULTS, (.lr = lr_, __VA_ARGS__),             \
+              kdl_optim_adafactor_with, params)
+KDL_API kdl_optimizer *kdl_optim_adafactor_with(kdl_iterator params, const kdl_adafactor_options *);
+
+/** Options of kdl_optim_muon(); start from KDL_MUON_DEFAULTS. */
+typedef struct kdl_muon_options {
+    size_t nbytes;            /**< sizeof(kdl_muon_options), for the ABI */
+    double lr;                /**< learning rate; PyTorch's default is 1e-3 */
+    double weight_decay;      /**< of the parameter; default 0.1 */
+    double momentum;          /**< default 0.95 */
+    bool nesterov;            /**< default true */
+    double ns_a, ns_b, ns_c;  /**< ns_coefficients; default 3.4445, -4.775, 2.0315 */
+    double eps;               /**< default 1e-7 */
+    int64_t ns_steps;         /**< default 5 */
+    const char *adjust_lr_fn; /**< NULL (the default), "original" or "match_rms_adamw" */
+} kdl_muon_options;
+
+#define KDL_MUON_DEFAULTS                                                                          \
+    {                                                                                              \
+        sizeof(kdl_muon_options), 1e-3, 0.1, 0.95, true, 3.4445, -4.7750, 2.0315, 1e-7, 5, NULL    \
+    }
+
+/**
+ * torch.optim.Muon (Jordan et al., 2024): steps along the nearest orthogonal matrix, by Newton and
+ * Schulz' iteration in bf16. ValueError for a parameter that is no matrix. Its products of matrices
+ * are oneDNN's, so that its bits may depend on the threads.
+ */
+#define kdl_optim_muon(params, lr_, ...)                                                           \
+    KDL__WITH(kdl_muon_options, KDL_MUON_DEFAULTS, (.lr = lr_, __VA_ARGS__), kdl_optim_muon_with,  \
+              params)
+KDL_API kdl_optimizer *kdl_optim_muon_with(kdl_iterator params, const kdl_muon_options *options);
 
 /**
  * Optimizer.add_param_group(): further parameters with arguments of their own, in the struct of the

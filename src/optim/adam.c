@@ -14,7 +14,7 @@ enum { AMSGRAD = 1 };
 #define DEFINE_ADAM(T)                                                                             \
     KDL__ELEMENT(adam, adam_step, T)                                                               \
     {                                                                                              \
-        *a = *a + (T)(1 - s->beta1) * (g - *a);                                                    \
+        *a = KDL__LERP(*a, g, (T)(1 - s->beta1));                                                  \
         *b = *b * (T)s->beta2 + (T)(1 - s->beta2) * g * g;                                         \
         T under = *b;                                                                              \
         if (flags & AMSGRAD)                                                                       \

@@ -12,7 +12,7 @@ typedef struct adamax_step {
     KDL__ELEMENT(adamax, adamax_step, T)                                                           \
     {                                                                                              \
         (void)flags, (void)c;                                                                      \
-        *a = *a + (T)(1 - s->beta1) * (g - *a);                                                    \
+        *a = KDL__LERP(*a, g, (T)(1 - s->beta1));                                                  \
         T old = *b * (T)s->beta2, now = fabs(g) + (T)s->eps;                                       \
         *b = old > now || old != old ? old : now; /* a NaN stays one */                            \
         return x - (T)s->step_size * (*a / *b);                                                    \

@@ -17,6 +17,22 @@ kdl_status kdl__fail_number(kdl_context *ctx, const char *place, kdl_status stat
     return ctx->status;
 }
 
+kdl_status kdl__require(kdl_context *ctx, const char *place, bool valid, const char *format,
+                        double number)
+{
+    return valid ? KDL_OK : kdl__fail_number(ctx, place, KDL_ERROR_VALUE, format, number);
+}
+
+kdl_status kdl__keep_texts(kdl_context *ctx, const kdl__optim_class *class, void *options)
+{
+    for (int i = 0; i < class->hyper_count && !kdl__failed(ctx); i++) {
+        const char **text = kdl__hyper_place(&class->hypers[i], options);
+        if (class->hypers[i].kind == KDL__HYPER_TEXT && *text)
+            *text = kdl__intern(ctx, *text, strlen(*text));
+    }
+    return ctx->status;
+}
+
 static bool is_in_range(kdl__hyper_range range, double value)
 {
     switch (range) {

@@ -13,7 +13,7 @@ typedef struct nadam_step {
     KDL__ELEMENT(nadam, nadam_step, T)                                                             \
     {                                                                                              \
         (void)flags, (void)c;                                                                      \
-        *a = *a + (T)(1 - s->beta1) * (g - *a);                                                    \
+        *a = KDL__LERP(*a, g, (T)(1 - s->beta1));                                                  \
         *b = *b * (T)s->beta2 + (T)(1 - s->beta2) * g * g;                                         \
         T under = sqrt(*b / (T)s->correction) + (T)s->eps;                                         \
         return x - (T)s->grad_size * (g / under) - (T)s->mean_size * (*a / under);                 \

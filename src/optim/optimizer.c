@@ -83,7 +83,8 @@ static void *read_options(kdl_optimizer *optimizer, const void *base, const void
         return NULL;
     memcpy(options, base, class->options_nbytes);
     if (kdl__read_options(ctx, class->name, options, class->options_nbytes, given) &&
-        !kdl__check_hypers(ctx, class, options) && !(class->check && class->check(ctx, options)))
+        !kdl__keep_texts(ctx, class, options) && !kdl__check_hypers(ctx, class, options) &&
+        !(class->check && class->check(ctx, options)))
         return options;
     kdl_free(ctx, options);
     return NULL;

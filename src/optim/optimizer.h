@@ -137,6 +137,11 @@ static inline void *kdl__hyper_place(const kdl__hyper *hyper, void *options)
 /* Records an error whose format has one %s: the number, as Python writes it. */
 kdl_status kdl__fail_number(kdl_context *ctx, const char *place, kdl_status status,
                             const char *format, double number);
+/* The same, ValueError, unless `valid`. */
+kdl_status kdl__require(kdl_context *ctx, const char *place, bool valid, const char *format,
+                        double number);
+/* Copies the options' texts to where they live as long as the context. */
+kdl_status kdl__keep_texts(kdl_context *ctx, const kdl__optim_class *class, void *options);
 /* Records ValueError "Invalid WHAT: VALUE" for the first hyperparameter out of its range. */
 kdl_status kdl__check_hypers(kdl_context *ctx, const kdl__optim_class *class, const void *options);
 

@@ -15,7 +15,7 @@ enum { RECTIFIED = 1 };
     KDL__ELEMENT(radam, radam_step, T)                                                             \
     {                                                                                              \
         (void)c;                                                                                   \
-        *a = *a + (T)(1 - s->beta1) * (g - *a);                                                    \
+        *a = KDL__LERP(*a, g, (T)(1 - s->beta1));                                                  \
         *b = *b * (T)s->beta2 + (T)(1 - s->beta2) * g * g;                                         \
         T change = *a / (T)s->correction * (T)s->lr;                                               \
         if (flags & RECTIFIED)                                                                     \

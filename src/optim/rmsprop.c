@@ -16,7 +16,7 @@ enum { CENTERED = 1, HAS_MOMENTUM = 2 };
         *a = *a * (T)s->alpha + (T)(1 - s->alpha) * g * g;                                         \
         T variance = *a;                                                                           \
         if (flags & CENTERED) {                                                                    \
-            *b = *b + (T)(1 - s->alpha) * (g - *b);                                                \
+            *b = KDL__LERP(*b, g, (T)(1 - s->alpha));                                              \
             variance = variance - *b * *b;                                                         \
         }                                                                                          \
         g = g / (sqrt(variance) + (T)s->eps);                                                      \

@@ -25,6 +25,10 @@ static inline kdl__decay kdl__decay_of(bool maximize, double weight_decay, bool 
                          .shrink = decoupled ? 1 - lr * weight_decay : 1 };
 }
 
+/* torch.lerp(a, b, weight), rounded as there. */
+#define KDL__LERP(a, b, weight)                                                                    \
+    ((weight) < 0.5 ? (a) + (weight) * ((b) - (a)) : (b) - ((b) - (a)) * (1 - (weight)))
+
 /* No element's result depends on another's, though pointers to their tensors might be equal. */
 #ifdef __clang__
 #define KDL__INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")

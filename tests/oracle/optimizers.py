@@ -8,6 +8,7 @@ from safetensors import safe_open
 
 from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Iterator,
                       IterationOptions, NewStateDict, OwnedText, Status)
+from training import NO_FLOAT
 
 # The fields of kdl_<name>_options after nbytes, with PyTorch's defaults.
 ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0,
@@ -32,10 +33,14 @@ FIELDS = {
               "step_size_max": 50.0, "maximize": False},
     "ASGD": {"lr": 1e-2, "lambd": 1e-4, "alpha": 0.75, "t0": 1e6, "weight_decay": 0.0,
              "maximize": False},
+    "Adafactor": {"lr": 1e-2, "beta2_decay": -0.8, "eps1": NO_FLOAT, "eps2": 1e-3, "d": 1.0,
+                  "weight_decay": 0.0, "maximize": False},
+    "Muon": {"lr": 1e-3, "weight_decay": 0.1, "momentum": 0.95, "nesterov": True, "ns_a": 3.4445,
+             "ns_b": -4.7750, "ns_c": 2.0315, "eps": 1e-7, "ns_steps": 5, "adjust_lr_fn": None},
 }
-PAIRS = {"betas": ("beta1", "beta2"), "etas": ("eta_minus", "eta_plus"),
+LISTS = {"betas": ("beta1", "beta2"), "ns_coefficients": ("ns_a", "ns_b", "ns_c"), "etas": ("eta_minus", "eta_plus"),
          "step_sizes": ("step_size_min", "step_size_max")}
-TYPES = {bool: BOOL, float: DOUBLE, int: LONG, str: TEXT}
+TYPES = {bool: BOOL, float: DOUBLE, int: LONG, type(None): TEXT}
 STRUCTS = {name: type(name + "Options", (ctypes.Structure,), {
     "_fields_": [("nbytes", SIZE), *((field, TYPES[type(value)])
                                      for field, value in fields.items())]})
@@ -70,12 +75,16 @@ FUNCTIONS.update({
 
 def options_struct(name, options):
     """The options struct of PyTorch's arguments."""
-    for pair, fields in PAIRS.items():
-        if pair in options:
-            options = {**options, **dict(zip(fields, options[pair]))}
-            del options[pair]
+    values = dict(FIELDS[name])
+    for key, value in options.items():
+        fields = ("eps1", "eps2") if (name, key) == ("Adafactor", "eps") else LISTS.get(key)
+        if fields:
+            values.update(zip(fields, (NO_FLOAT if number is None else number
+                                       for number in value)))
+        else:
+            values[key] = value.encode() if isinstance(value, str) else value
     struct = STRUCTS[name]
-    return struct(ctypes.sizeof(struct), **{**FIELDS[name], **options})
+    return struct(ctypes.sizeof(struct), **values)
 
 
 def parameters(context, module):

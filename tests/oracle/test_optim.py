@@ -33,9 +33,26 @@ OPTIONS = {
     "Rprop": [{}, {"etas": (0.3, 1.5)}, {"step_sizes": (1e-3, 0.1)}, {"maximize": True}],
     "ASGD": [{}, {"lambd": 0.1}, {"alpha": 0.3}, {"t0": 20.0}, {"weight_decay": 0.1},
              {"t0": 0.0, "maximize": True, "lambd": 1e-3}],
+    "Adafactor": [{}, {"beta2_decay": -0.3}, {"eps": (1e-2, 1e-1)}, {"eps": (None, 0.0)},
+                  {"d": 3.0}, {"weight_decay": 0.1, "maximize": True}],
+    "Muon": [{}, {"momentum": 0.5, "nesterov": False}, {"ns_steps": 3, "weight_decay": 0.0},
+             {"adjust_lr_fn": "original"}, {"adjust_lr_fn": "match_rms_adamw"},
+             {"ns_coefficients": (2.0, -1.5, 0.5), "eps": 1e-3}],
 }
 CASES = [(name, options) for name, several in OPTIONS.items() for options in several]
 DTYPES = (torch.float32, torch.float64)
+
+
+# Muon works in bf16.
+EXACT = (1e-6, 1e-12)
+LIMITS = {"Muon": (2e-2, 2e-2)}
+
+
+def layers(name, dtype):
+    """Parameters of one to three dimensions; Muon takes matrices only."""
+    if name == "Muon":
+        return f"Linear(4, 3, bias=False, dtype={dtype})", f"Linear(5, 20, bias=False, dtype={dtype})"
+    return f"Linear(4, 3, dtype={dtype})", f"Conv1d(2, 3, 4, dtype={dtype})"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +74,7 @@ def largest(module):
                if parameter.numel())
 
 
-def compare(ours, theirs, scale, limits=(1e-6, 1e-12)):
+def compare(ours, theirs, scale, limits=EXACT):
     """Parameters within the limits (f32, f64) of the largest magnitude that they had."""
     for (key, tensor), parameter in zip(ours.iterate("named_parameters"), theirs.parameters()):
         got, expected = tensor.torch(), parameter.detach()
@@ -70,7 +87,7 @@ def compare(ours, theirs, scale, limits=(1e-6, 1e-12)):
 @pytest.mark.parametrize("name,options", CASES, ids=str)
 def test_steps(context, name, options, dtype):
     """50 steps with the same gradients."""
-    ours, theirs = twins(context, f"Linear(4, 3, dtype={dtype})")
+    ours, theirs = twins(context, *layers(name, dtype))
     mine = Optimizer(context, name, ours, lr=0.05, **options)
     other = getattr(torch.optim, name)(theirs.parameters(), lr=0.05, **options)
     scale = 0
@@ -79,7 +96,7 @@ def test_steps(context, name, options, dtype):
         mine.step()
         other.step()
         scale = max(scale, largest(theirs))
-    compare(ours, theirs, scale)
+    compare(ours, theirs, scale, LIMITS.get(name, EXACT))
 
 
 def set_parameters(context, ours, values):
@@ -98,7 +115,7 @@ def test_exchange(context, name, options, dtype, through_file, tmp_path):
     more. All are made with other arguments, which the state then replaces.
     """
     def make(values=None):
-        ours, theirs = twins(context, f"Linear(4, 3, dtype={dtype})")
+        ours, theirs = twins(context, *layers(name, dtype))
         if values is not None:
             set_parameters(context, ours, values)
             with torch.no_grad():
@@ -136,7 +153,7 @@ def test_exchange(context, name, options, dtype, through_file, tmp_path):
     compare_states(from_theirs[2].state_dict(), from_theirs[3].state_dict(), dtype, exact=True)
     for pair in (from_ours, from_theirs):
         torch.manual_seed(1)
-        compare(*pair[:2], go(pair, range(25, 50), scale))
+        compare(*pair[:2], go(pair, range(25, 50), scale), LIMITS.get(name, EXACT))
 
 
 def compare_states(ours, theirs, dtype, exact=False):
@@ -207,14 +224,15 @@ def test_groups(context, name):
             set_grads(context, second, their_second, step)
         mine.step()
         other.step()
-    compare(first, their_first, largest(their_first))
-    compare(second, their_second, largest(their_second))
+    compare(first, their_first, largest(their_first), LIMITS.get(name, EXACT))
+    compare(second, their_second, largest(their_second), LIMITS.get(name, EXACT))
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_strides(context, name):
     """Gradients whose elements do not lie side by side; a parameter of no elements."""
-    ours, theirs = twins(context, "Linear(4, 3, bias=False)", "Linear(0, 2, bias=False)")
+    empty = ["Linear(0, 2, bias=False)"] if name not in ("Adafactor", "Muon") else []  # which divide
+    ours, theirs = twins(context, "Linear(4, 3, bias=False)", *empty)
     mine = Optimizer(context, name, ours, lr=0.1)
     other = getattr(torch.optim, name)(theirs.parameters(), lr=0.1)
     for step in range(3):
@@ -224,7 +242,7 @@ def test_strides(context, name):
             tensor.kdl_tensor_set_grad(context.library.kdl_tensor_retain(grad.pointer))
         mine.step()
         other.step()
-    compare(ours, theirs, largest(theirs))
+    compare(ours, theirs, largest(theirs), LIMITS.get(name, EXACT))
 
 
 def refusal(call):
@@ -238,7 +256,11 @@ def refusal(call):
 @pytest.mark.parametrize("name,options", [
     *((name, {"lr": -1.0}) for name in OPTIONS),
     *((name, {"weight_decay": -1.0}) for name in OPTIONS if name != "Rprop"),
-    *((name, {"eps": -1.0}) for name in OPTIONS if name not in ("SGD", "Rprop", "ASGD")),
+    *((name, {"eps": -1.0}) for name in OPTIONS
+      if name not in ("SGD", "Rprop", "ASGD", "Adafactor", "Muon")),
+    *(("Adafactor", options) for options in (
+        {"beta2_decay": 0.5}, {"eps": (-1.0, 1.0)}, {"eps": (None, -1.0)}, {"d": 0.5})),
+    ("Muon", {"momentum": -1.0}), ("Muon", {"adjust_lr_fn": "none"}), ("Muon", {}),
     *((name, {"betas": betas}) for name in ("Adam", "AdamW", "Adamax", "NAdam", "RAdam")
       for betas in ((1.0, 0.9), (0.9, -0.1))),
     ("SGD", {"momentum": -0.5}), ("SGD", {"nesterov": True}),
@@ -253,7 +275,7 @@ def test_refusals(context, name, options):
     assert expected and refusal(lambda: Optimizer(context, name, ours, **options)) == expected
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name != "Muon"])  # oneDNN's products
 def test_threads(name):
     """The same bits for any number of threads."""
     results = []
