@@ -104,9 +104,30 @@ static double batch_momentum(kdl_module *module, double momentum)
     return isnan(momentum) ? 1 / kdl_tensor_item(seen) : momentum;
 }
 
+/* BatchNorm's _check_input_dim(): ValueError (false). */
+static bool check_batch_dims(const kdl_module *module, const kdl_tensor *input)
+{
+    int ndim = input->ndim;
+    bool sync = kdl_isinstance(module, KDL_CLASS_SYNC_BATCH_NORM);
+    bool one = kdl_isinstance(module, KDL_CLASS_BATCH_NORM1D);
+    bool two = kdl_isinstance(module, KDL_CLASS_BATCH_NORM2D);
+    bool fits = sync ? ndim >= 2 : one ? ndim == 2 || ndim == 3 : ndim == (two ? 4 : 5);
+    if (!fits)
+        kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_VALUE,
+                     "expected %s input (got %dD input)",
+                     sync  ? "at least 2D"
+                     : one ? "2D or 3D"
+                     : two ? "4D"
+                           : "5D",
+                     ndim);
+    return fits;
+}
+
 static kdl_tensor *batch_norm(kdl_module *module, kdl_tensor *input)
 {
     const kdl_batch_norm_options *own = kdl_module_fields(module);
+    if (!check_batch_dims(module, input))
+        return NULL;
     double momentum = batch_momentum(module, own->momentum);
     kdl_tensor *mean = kdl_buffer(module, "running_mean"), *var = kdl_buffer(module, "running_var");
     bool by_batch = kdl_module_training(module) || !mean || !var;
@@ -206,6 +227,7 @@ const kdl__forward_entry kdl__layer_forwards[] = {
     KDL__ONE(KDL_CLASS_LAYER_NORM, layer_norm),
     KDL__ONE(KDL_CLASS_RMS_NORM, rms_norm),
     KDL__ONE(KDL_CLASS_GROUP_NORM, group_norm),
+    KDL__ONE(KDL_CLASS_SYNC_BATCH_NORM, batch_norm),
     KDL__ONE(KDL_CLASS_BATCH_NORM1D, batch_norm),
     KDL__ONE(KDL_CLASS_BATCH_NORM2D, batch_norm),
     KDL__ONE(KDL_CLASS_BATCH_NORM3D, batch_norm),

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks trained here and in PyTorch: the same losses at every step."""
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from conftest import BUILD
-from kindling import Module
+from kindling import KindlingError, Module
 from optimizers import Optimizer
 from training import Training, assert_close, default_path, load_training, twins
 
@@ -104,3 +106,39 @@ def test_parametrized(context, norm, call, shape):
             assert_close(context.grad(tensor), parameter.grad, name)
         mine.step()
         other.step()
+
+
+@pytest.mark.parametrize("call,shape", (
+    ("LazyLinear(4)", (5, 3)), ("LazyConv2d(3, 2, padding=1)", (2, 2, 4, 4)),
+    ("LazyConvTranspose1d(3, 2)", (2, 2, 4)), ("LazyBatchNorm1d()", (4, 3)),
+    ("LazyBatchNorm2d(affine=False, track_running_stats=False)", (4, 3, 2, 2)),
+    ("LazyInstanceNorm1d(affine=True)", (4, 3, 5)), ("SyncBatchNorm(3)", (4, 3, 5))), ids=str)
+def test_first_forward(context, call, shape):
+    """A Lazy module's first forward draws as PyTorch's, and makes it what it stood for."""
+    ours, theirs = twins(context, call, seed=6)
+    torch.manual_seed(8)
+    context.default_generator().manual_seed(8)
+    x = torch.linspace(-1, 1, math.prod(shape)).reshape(shape)
+    for _ in range(2):
+        got, expected = context.call("kdl_forward", ours, context.tensor(x)), theirs(x)
+        assert_close(got.torch().contiguous(), expected.detach(), call)
+    assert context.call("kdl_module_to_string", ours) == str(theirs)
+    for (name, tensor), parameter in zip(ours.iterate("named_parameters"), theirs.parameters()):
+        assert torch.equal(tensor.torch(), parameter.detach()), name
+
+
+@pytest.mark.parametrize("call,shape", (
+    ("BatchNorm1d(3)", (4, 3, 2, 2)), ("BatchNorm2d(3)", (4, 3)), ("BatchNorm3d(3)", (4, 3, 2)),
+    ("SyncBatchNorm(3)", (3,)), ("BatchNorm1d(3)", (1, 3)), ("Linear(3, 4)", (2, 5)),
+    ("LayerNorm(3)", (2, 4)), ("GroupNorm(2, 4)", (3, 5)), ("Conv2d(2, 3, 2)", (1, 3, 4, 4)),
+    ("LazyLinear(3)", ())), ids=str)
+def test_wrong_shapes(context, call, shape):
+    """PyTorch's kind of error; the module then computes what fits."""
+    ours, theirs = twins(context, call, seed=1)
+    with pytest.raises((ValueError, RuntimeError, IndexError)) as expected:
+        theirs(torch.ones(shape))
+    with pytest.raises(KindlingError) as got:
+        context.call("kdl_forward", ours, context.tensor(torch.ones(shape)))
+    assert got.value.status == type(expected.value).__name__, (got.value, expected.value)
+    first = str(expected.value)
+    assert str(got.value)[:12] == first[:12], (str(got.value), first)
