@@ -59,7 +59,7 @@ static kdl_tensor *compare(kdl_tensor *a, kdl_tensor *b, kdl__inner_loop *const 
     kdl_tensor *right = kdl__hold(&scope, kdl_to(b, computed));
     kdl_tensor *result = kdl__new_values(a->ctx, KDL_BOOL, shape.ndim, shape.sizes);
     if (left && right && result)
-        kdl__loop_run((kdl_tensor *[]){ result, left, right }, 3, false, loops[index], NULL);
+        kdl__loop_run((kdl_tensor *[]){ result, left, right }, 3, loops[index], NULL);
     a->ctx->tape = tape;
     return kdl__close(&scope, result);
 }

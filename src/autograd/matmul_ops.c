@@ -137,8 +137,8 @@ static void repeat_row(kdl_tensor *matrix, kdl_tensor *values)
 {
     kdl_tensor *operands[] = { matrix, values };
     static const kdl__numbers none = { 0 };
-    kdl__loop_run(operands, 2, false,
-                  kdl__unaries[KDL__UNARY_add_number].forward[kdl__loops_of(matrix)], &none);
+    kdl__loop_run(operands, 2, kdl__unaries[KDL__UNARY_add_number].forward[kdl__loops_of(matrix)],
+                  &none);
 }
 
 /* input weight^T + bias, of matrices. */

@@ -101,7 +101,7 @@ kdl_tensor *kdl__compute_binary(kdl__binary function, kdl_tensor *a, kdl_tensor 
     kdl_tensor *result = kdl__new_values(a->ctx, a->storage->dtype, shape.ndim, shape.sizes);
     kdl_tensor *operands[] = { result, a, b };
     if (result)
-        kdl__loop_run(operands, 3, false, loops[function][kdl__float_index(a)], &alpha);
+        kdl__loop_run(operands, 3, loops[function][kdl__float_index(a)], &alpha);
     return result;
 }
 
@@ -113,12 +113,12 @@ kdl_tensor *kdl__compute_where(kdl_tensor *mask, kdl_tensor *a, kdl_tensor *b)
     kdl_tensor *result = kdl__new_values(a->ctx, a->storage->dtype, shape.ndim, shape.sizes);
     kdl_tensor *operands[] = { result, mask, a, b };
     if (result)
-        kdl__loop_run(operands, 4, false, kdl__float_index(a) ? where_f64 : where_f32, NULL);
+        kdl__loop_run(operands, 4, kdl__float_index(a) ? where_f64 : where_f32, NULL);
     return result;
 }
 
 kdl_status kdl__accumulate(kdl_tensor *target, kdl_tensor *source, double alpha)
 {
     kdl_tensor *operands[] = { target, target, source };
-    return kdl__loop_run(operands, 3, false, loops[KDL__ADD][kdl__float_index(target)], &alpha);
+    return kdl__loop_run(operands, 3, loops[KDL__ADD][kdl__float_index(target)], &alpha);
 }

@@ -25,11 +25,31 @@ typedef void kdl__inner_loop(const void *arguments, char *const *data, const int
 
 /*
  * Runs the inner loop over all elements of `count` tensors, each broadcast to the sizes of the
- * first, which must have a place for each element unless `serial`. On the context's threads, split
- * between elements of the first tensor; `serial`: on this thread, in row-major order of the sizes.
+ * first, which must have a place for each element. On the context's threads.
  */
-kdl_status kdl__loop_run(kdl_tensor *const *tensors, int count, bool serial, kdl__inner_loop *inner,
+kdl_status kdl__loop_run(kdl_tensor *const *tensors, int count, kdl__inner_loop *inner,
                          const void *arguments);
+/*
+ * The same where elements of the first tensor share places: each thread does its part of dimension
+ * `dim`, in row-major order. With `pieces`, that dimension is cut into as many, for any number of
+ * threads, and piece i has its own first tensor, `apart` bytes behind that of piece i - 1.
+ */
+kdl_status kdl__loop_run_sliced(kdl_tensor *const *tensors, int count, int dim, int64_t pieces,
+                                int64_t apart, kdl__inner_loop *inner, const void *arguments);
+
+/* What is done to those of some things that have the numbers [first, last). */
+typedef void kdl__range(const void *data, int64_t first, int64_t last);
+
+/* Does all `count` of them, on the context's threads where each is `work` elements of work. */
+void kdl__run_ranges(kdl_context *ctx, int64_t count, int64_t work, kdl__range *run,
+                     const void *data);
+
+/* Where portion `index` of `count` things begins, of `portions` as equal as can be. */
+static inline uint64_t kdl__portion(uint64_t count, size_t portions, size_t index)
+{
+    uint64_t rest = count % portions;
+    return count / portions * index + (index < rest ? index : rest);
+}
 
 /* For which elements, and in which vectors, inner loops are compiled (loop_sets.h). */
 typedef enum kdl__loop_set {

@@ -12,11 +12,43 @@ typedef struct loop_state {
     char *data[KDL__MAX_OPERANDS];
     kdl__inner_loop *inner;
     const void *arguments;
-    size_t shares;
 } loop_state;
+
+/* ---- shares ------------------------------------------------------------------------------ */
 
 /* A share should be worth starting a thread for. */
 enum { SHARE = 1 << 15 };
+
+typedef struct range_run {
+    kdl__range *run;
+    const void *data;
+    int64_t count;
+    size_t shares;
+} range_run;
+
+static kdl_status run_share(void *user_data, size_t share, int worker)
+{
+    (void)worker;
+    const range_run *all = user_data;
+    uint64_t count = (uint64_t)all->count;
+    int64_t first = (int64_t)kdl__portion(count, all->shares, share);
+    all->run(all->data, first, (int64_t)kdl__portion(count, all->shares, share + 1));
+    return KDL_OK;
+}
+
+void kdl__run_ranges(kdl_context *ctx, int64_t count, int64_t work, kdl__range *run,
+                     const void *data)
+{
+    int64_t most = work > 0 ? (int64_t)((double)count * (double)work / SHARE) : 0;
+    most = most < count ? most : count;
+    range_run all = { run, data, count, (size_t)(most < ctx->threads ? most : ctx->threads) };
+    if (most > 1 && ctx->threads > 1)
+        (void)kdl__parallel(ctx, all.shares, run_share, &all); /* which cannot fail */
+    else if (count > 0)
+        run(data, 0, count);
+}
+
+/* ---- loops ------------------------------------------------------------------------------- */
 
 /* Appends a dimension, as part of the one before where every operand's elements run on. */
 static void add_dim(loop_state *loop, int64_t size, const int64_t *strides)
@@ -39,10 +71,11 @@ static void add_dim(loop_state *loop, int64_t size, const int64_t *strides)
     memcpy(loop->strides[loop->ndim++], strides, nbytes);
 }
 
-static void set_up(loop_state *loop, kdl_tensor *const *tensors)
+/* Positions [from, to) of dimension `dim` only; of all for -1. */
+static void set_up(loop_state *loop, kdl_tensor *const *tensors, int dim, int64_t from, int64_t to)
 {
     const kdl_tensor *first = tensors[0];
-    loop->numel = first->numel;
+    loop->numel = dim < 0 ? first->numel : first->numel / first->dims[dim] * (to - from);
     for (int d = 0; d < first->ndim; d++) {
         int64_t strides[KDL__MAX_OPERANDS];
         for (int k = 0; k < loop->count; k++) {
@@ -52,8 +85,10 @@ static void set_up(loop_state *loop, kdl_tensor *const *tensors)
             strides[k] =
                 repeats ? 0
                         : tensor->strides[own] * (int64_t)kdl_dtype_nbytes(tensor->storage->dtype);
+            if (d == dim)
+                loop->data[k] += from * strides[k];
         }
-        add_dim(loop, first->dims[d], strides);
+        add_dim(loop, d == dim ? to - from : first->dims[d], strides);
     }
     if (loop->ndim == 0) {
         static const int64_t none[KDL__MAX_OPERANDS] = { 0 };
@@ -64,8 +99,9 @@ static void set_up(loop_state *loop, kdl_tensor *const *tensors)
 }
 
 /* Elements [first, last) in row-major order, one inner run after the other. */
-static void run_range(const loop_state *loop, int64_t first, int64_t last)
+static void run_range(const void *state, int64_t first, int64_t last)
 {
+    const loop_state *loop = state;
     int inner = loop->ndim - 1;
     int64_t index[KDL_MAX_DIMS], rest = first;
     char *data[KDL__MAX_OPERANDS];
@@ -93,35 +129,71 @@ static void run_range(const loop_state *loop, int64_t first, int64_t last)
     }
 }
 
-static kdl_status run_share(void *user_data, size_t share, int worker)
+/* The operands' memory; false: an error stands. */
+static bool get_data(loop_state *loop, kdl_tensor *const *tensors)
 {
-    (void)worker;
-    const loop_state *loop = user_data;
-    uint64_t numel = (uint64_t)loop->numel;
-    run_range(loop, (int64_t)kdl__share_begin(numel, loop->shares, share),
-              (int64_t)kdl__share_begin(numel, loop->shares, share + 1));
-    return KDL_OK;
+    for (int k = 0; k < loop->count; k++) {
+        loop->data[k] = kdl_tensor_data(tensors[k]);
+        if (!loop->data[k])
+            return false;
+    }
+    return true;
 }
 
-kdl_status kdl__loop_run(kdl_tensor *const *tensors, int count, bool serial, kdl__inner_loop *inner,
+kdl_status kdl__loop_run(kdl_tensor *const *tensors, int count, kdl__inner_loop *inner,
                          const void *arguments)
 {
     kdl_context *ctx = tensors[0]->ctx;
-    loop_state loop = { .count = count, .inner = inner, .arguments = arguments, .shares = 1 };
-    for (int k = 0; k < count; k++) {
-        loop.data[k] = kdl_tensor_data(tensors[k]);
-        if (!loop.data[k])
-            return ctx->status;
+    loop_state loop = { .count = count, .inner = inner, .arguments = arguments };
+    if (!get_data(&loop, tensors))
+        return ctx->status;
+    if (tensors[0]->numel > 0) {
+        set_up(&loop, tensors, -1, 0, 0);
+        kdl__run_ranges(ctx, loop.numel, 1, run_range, &loop);
     }
+    return KDL_OK;
+}
+
+/* A loop that is cut along a dimension. */
+typedef struct sliced {
+    const loop_state *loop; /* not set up yet */
+    kdl_tensor *const *tensors;
+    int dim;
+    int64_t pieces; /* 0: any */
+    int64_t apart;
+} sliced;
+
+static void run_slice(const void *data, int64_t first, int64_t last)
+{
+    const sliced *all = data;
+    uint64_t size = (uint64_t)all->tensors[0]->dims[all->dim];
+    if (!all->pieces) {
+        loop_state loop = *all->loop;
+        set_up(&loop, all->tensors, all->dim, first, last);
+        run_range(&loop, 0, loop.numel);
+    }
+    for (int64_t i = first; all->pieces && i < last; i++) {
+        loop_state loop = *all->loop;
+        loop.data[0] += i * all->apart;
+        set_up(&loop, all->tensors, all->dim,
+               (int64_t)kdl__portion(size, (size_t)all->pieces, (size_t)i),
+               (int64_t)kdl__portion(size, (size_t)all->pieces, (size_t)i + 1));
+        run_range(&loop, 0, loop.numel);
+    }
+}
+
+kdl_status kdl__loop_run_sliced(kdl_tensor *const *tensors, int count, int dim, int64_t pieces,
+                                int64_t apart, kdl__inner_loop *inner, const void *arguments)
+{
+    kdl_context *ctx = tensors[0]->ctx;
+    loop_state loop = { .count = count, .inner = inner, .arguments = arguments };
+    if (!get_data(&loop, tensors))
+        return ctx->status;
     if (tensors[0]->numel == 0)
         return KDL_OK;
-    set_up(&loop, tensors);
-    int64_t most = loop.numel / SHARE;
-    if (!serial && most > 1 && ctx->threads > 1)
-        loop.shares = (size_t)(most < ctx->threads ? most : ctx->threads);
-    if (loop.shares > 1)
-        return kdl__parallel(ctx, loop.shares, run_share, &loop);
-    run_range(&loop, 0, loop.numel);
+    sliced all = { &loop, tensors, dim, pieces, apart };
+    int64_t slices = pieces ? pieces : tensors[0]->dims[dim];
+    kdl__run_ranges(ctx, slices, tensors[0]->numel / slices, run_slice, &all);
     return KDL_OK;
 }
 

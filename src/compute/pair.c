@@ -38,7 +38,7 @@ static kdl_tensor *run(int which, kdl__pair_loss function, int count, kdl_tensor
     }
     operands[0] = kdl__new_values(first->ctx, first->storage->dtype, shape.ndim, shape.sizes);
     if (operands[0])
-        kdl__loop_run(operands, 1 + count, false, loops[function][which][kdl__float_index(first)],
+        kdl__loop_run(operands, 1 + count, loops[function][which][kdl__float_index(first)],
                       &numbers);
     return operands[0];
 }

@@ -7,41 +7,20 @@
 #include <string.h>
 
 #include "compute/compute.h"
+#include "compute/row_lanes.h"
+
+/* Rows of n elements, one behind the other. */
+typedef struct softmax_call {
+    const void *in, *result; /* `in` is the gradient of the result where there is one */
+    void *out;
+    int64_t n;
+    bool logarithm;
+} softmax_call;
+
+#define KDL__LOOPS "compute/reduce_loops.h"
+#include "compute/loop_sets.h"
 
 /* ---- sums -------------------------------------------------------------------------------- */
-
-/* Operands: the sums (f64), the values. Sums of a row in eight lanes, so that they can be vectors. */
-#define DEFINE_SUM(name, type)                                                                     \
-    static double name##_row(const type *values, int64_t n)                                        \
-    {                                                                                              \
-        double lanes[8] = { 0 };                                                                   \
-        int64_t i = 0;                                                                             \
-        for (; i + 8 <= n; i += 8)                                                                 \
-            for (int lane = 0; lane < 8; lane++)                                                   \
-                lanes[lane] += values[i + lane];                                                   \
-        for (; i < n; i++)                                                                         \
-            lanes[i % 8] += values[i];                                                             \
-        return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +                                   \
-               ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));                                    \
-    }                                                                                              \
-    static void name(const void *arguments, char *const *data, const int64_t *strides, int64_t n)  \
-    {                                                                                              \
-        (void)arguments;                                                                           \
-        double *sums = (double *)data[0];                                                          \
-        const type *values = (const type *)data[1];                                                \
-        if (strides[0] == 0 && strides[1] == sizeof(type)) {                                       \
-            *sums += name##_row(values, n);                                                        \
-        } else if (strides[0] == sizeof(double) && strides[1] == sizeof(type)) {                   \
-            for (int64_t i = 0; i < n; i++)                                                        \
-                sums[i] += values[i];                                                              \
-        } else {                                                                                   \
-            for (int64_t i = 0; i < n; i++)                                                        \
-                *(double *)(data[0] + i * strides[0]) +=                                           \
-                    *(const type *)(data[1] + i * strides[1]);                                     \
-        }                                                                                          \
-    }
-DEFINE_SUM(sum_f32, float)
-DEFINE_SUM(sum_f64, double)
 
 /* `sums` with the tensor's sizes, but each sum seen everywhere that it sums: stride 0 there. */
 static kdl_tensor *spread(kdl_tensor *sums, const kdl_tensor *tensor)
@@ -52,19 +31,67 @@ static kdl_tensor *spread(kdl_tensor *sums, const kdl_tensor *tensor)
     return kdl__tensor_new(tensor->ctx, sums->storage, 0, tensor->ndim, tensor->dims, strides);
 }
 
-/* The sums over the dimensions of size 1 in `sizes`, in f64. */
+/* The longest of the dimensions that are summed, or of those that are not; -1: none. */
+static int longest(const kdl_tensor *tensor, const int64_t *sizes, bool summed)
+{
+    int dim = -1;
+    for (int d = 0; d < tensor->ndim; d++)
+        if (tensor->dims[d] > 1 && (sizes[d] == 1) == summed &&
+            (dim < 0 || tensor->dims[d] > tensor->dims[dim]))
+            dim = d;
+    return dim;
+}
+
+/*
+ * Into how many pieces a sum is cut when its results are too few to be shared among threads: by its
+ * sizes alone, so that the order of summation is one for all.
+ */
+static int64_t piece_count(const kdl_tensor *tensor, int kept, int summed)
+{
+    enum { ENOUGH = 64, PIECE = 1 << 16, MOST = 64 };
+    if (summed < 0 || (kept >= 0 && tensor->dims[kept] >= ENOUGH))
+        return 1;
+    int64_t pieces = tensor->numel / PIECE < MOST ? tensor->numel / PIECE : MOST;
+    pieces = pieces < tensor->dims[summed] ? pieces : tensor->dims[summed];
+    return pieces > 1 ? pieces : 1;
+}
+
+/* Adds the sums of all pieces to those of the first, which they follow. */
+static void add_pieces(double *sums, int64_t count, int64_t pieces)
+{
+    for (int64_t i = count; i < count * pieces; i++)
+        sums[i % count] += sums[i];
+}
+
+/* The sums over the dimensions of size 1 in `sizes`, in f64; behind them may be others. */
 static kdl_tensor *sum_wide(kdl_tensor *tensor, const int64_t *sizes)
 {
     kdl_context *ctx = tensor->ctx;
-    kdl_tensor *sums = kdl__new_values(ctx, KDL_F64, tensor->ndim, sizes);
-    if (!sums)
+    int kept = longest(tensor, sizes, false), summed = longest(tensor, sizes, true);
+    int64_t pieces = piece_count(tensor, kept, summed), count;
+    if (!kdl__shape_numel(ctx, tensor->ndim, sizes, &count))
         return NULL;
-    memset(sums->storage->data, 0, kdl_tensor_nbytes(sums));
-    kdl_tensor *everywhere = spread(sums, tensor);
-    kdl_tensor *operands[] = { everywhere, tensor };
-    if (everywhere)
-        kdl__loop_run(operands, 2, true, kdl__float_index(tensor) ? sum_f64 : sum_f32, NULL);
+    kdl_tensor *memory = kdl__new_values(ctx, KDL_F64, 2, (int64_t[]){ pieces, count });
+    kdl_tensor *sums =
+        memory ? kdl__tensor_new(ctx, memory->storage, 0, tensor->ndim, sizes, NULL) : NULL;
+    kdl_tensor *everywhere = sums ? spread(sums, tensor) : NULL;
+    if (everywhere) {
+        double *values = sums->storage->data;
+        kdl_tensor *operands[] = { everywhere, tensor };
+        static kdl__inner_loop *const loops[] = KDL__LOOP_SET(sum);
+        kdl__inner_loop *inner = loops[kdl__loops_of(tensor)];
+        memset(values, 0, kdl_tensor_nbytes(memory));
+        if (summed >= 0 && (pieces > 1 || kept < 0))
+            kdl__loop_run_sliced(operands, 2, summed, pieces, count * (int64_t)sizeof *values,
+                                 inner, NULL);
+        else if (kept >= 0)
+            kdl__loop_run_sliced(operands, 2, kept, 0, 0, inner, NULL);
+        else
+            kdl__loop_run(operands, 2, inner, NULL);
+        add_pieces(values, count, pieces);
+    }
     kdl_tensor_release(everywhere);
+    kdl_tensor_release(memory);
     return sums;
 }
 
@@ -76,7 +103,7 @@ static kdl_tensor *finish_sum(kdl_tensor *sums, kdl_dtype dtype, int ndim, const
     kdl_tensor *result = kdl__new_values(sums->ctx, dtype, ndim, sizes);
     const double *from = sums->storage->data;
     if (result && dtype == KDL_F64)
-        memcpy(result->storage->data, from, kdl_tensor_nbytes(sums));
+        memcpy(result->storage->data, from, kdl_tensor_nbytes(result));
     else if (result)
         for (int64_t i = 0; i < sums->numel; i++)
             ((float *)result->storage->data)[i] = (float)from[i];
@@ -189,107 +216,42 @@ kdl_status kdl__compute_extreme(kdl_tensor *tensor, int dim, bool keep, bool lea
 
 /* ---- softmax ----------------------------------------------------------------------------- */
 
-typedef struct softmax_call {
-    int64_t n; /* elements of a row */
-    bool logarithm;
-} softmax_call;
-
-/* Each call of these loops is for whole rows: operand strides along rows are n elements. */
-#define DEFINE_SOFTMAX(name, type, M)                                                              \
-    static void name##_row(const type *in, type *out, int64_t n, bool logarithm)                   \
-    {                                                                                              \
-        type most = n > 0 ? in[0] : 0;                                                             \
-        for (int64_t i = 1; i < n; i++)                                                            \
-            most = in[i] > most ? in[i] : most;                                                    \
-        for (int64_t i = 0; i < n; i++)                                                            \
-            out[i] = M(exp)(in[i] - most);                                                         \
-        double sum = name##_sum_row(out, n);                                                       \
-        if (logarithm) {                                                                           \
-            const type shift = most + (type)log(sum);                                              \
-            for (int64_t i = 0; i < n; i++)                                                        \
-                out[i] = in[i] - shift;                                                            \
-        } else {                                                                                   \
-            const type factor = (type)(1 / sum);                                                   \
-            for (int64_t i = 0; i < n; i++)                                                        \
-                out[i] *= factor;                                                                  \
-        }                                                                                          \
-    }                                                                                              \
-    static void name(const void *arguments, char *const *data, const int64_t *strides, int64_t n)  \
-    {                                                                                              \
-        const softmax_call *call = arguments;                                                      \
-        for (int64_t i = 0; i < n; i++)                                                            \
-            name##_row((const type *)(data[1] + i * strides[1]),                                   \
-                       (type *)(data[0] + i * strides[0]), call->n, call->logarithm);              \
-    }                                                                                              \
-    static void name##_grad(const void *arguments, char *const *data, const int64_t *strides,      \
-                            int64_t n)                                                             \
-    {                                                                                              \
-        const softmax_call *call = arguments;                                                      \
-        for (int64_t r = 0; r < n; r++) {                                                          \
-            type *out = (type *)(data[0] + r * strides[0]);                                        \
-            const type *g = (const type *)(data[1] + r * strides[1]);                              \
-            const type *y = (const type *)(data[2] + r * strides[2]);                              \
-            double sum = 0;                                                                        \
-            for (int64_t i = 0; i < call->n; i++)                                                  \
-                sum += call->logarithm ? g[i] : g[i] * y[i];                                       \
-            for (int64_t i = 0; i < call->n; i++)                                                  \
-                out[i] =                                                                           \
-                    call->logarithm ? g[i] - M(exp)(y[i]) * (type)sum : (g[i] - (type)sum) * y[i]; \
-        }                                                                                          \
-    }
-#define FLOAT_MATH(function) function##f
-#define DOUBLE_MATH(function) function
-#define softmax_f32_sum_row sum_f32_row
-#define softmax_f64_sum_row sum_f64_row
-DEFINE_SOFTMAX(softmax_f32, float, FLOAT_MATH)
-DEFINE_SOFTMAX(softmax_f64, double, DOUBLE_MATH)
-
-/* The first element of each row, for a loop over rows. */
-static kdl_tensor *row_starts(kdl_tensor *rows)
+static void run_rows(const softmax_call *call, const kdl_tensor *rows, kdl__range *const *loops)
 {
-    int64_t n = row_length(rows), count = n ? rows->numel / n : 0;
-    return kdl__tensor_new(rows->ctx, rows->storage, rows->offset, 1, &count, &n);
-}
-
-static void run_rows(kdl_tensor *const *rows, int count, kdl__inner_loop *inner,
-                     const softmax_call *call)
-{
-    kdl_tensor *starts[3] = { NULL };
-    bool ready = true;
-    for (int i = 0; i < count; i++) {
-        starts[i] = row_starts(rows[i]);
-        ready = ready && starts[i];
-    }
-    if (ready)
-        kdl__loop_run(starts, count, false, inner, call);
-    for (int i = 0; i < count; i++)
-        kdl_tensor_release(starts[i]);
+    if (call->n > 0)
+        kdl__run_ranges(rows->ctx, rows->numel / call->n, call->n, loops[kdl__loops_of(rows)],
+                        call);
 }
 
 kdl_tensor *kdl__compute_softmax(kdl_tensor *tensor, int dim, bool logarithm)
 {
+    static kdl__range *const loops[] = KDL__LOOP_SET(softmax);
     kdl_tensor *rows = as_rows(tensor, dim);
     kdl_tensor *result =
         rows ? kdl__new_values(rows->ctx, rows->storage->dtype, rows->ndim, rows->dims) : NULL;
-    if (result) {
-        softmax_call call = { row_length(rows), logarithm };
-        kdl_tensor *operands[] = { result, rows };
-        run_rows(operands, 2, kdl__float_index(rows) ? softmax_f64 : softmax_f32, &call);
-    }
+    if (result)
+        run_rows(&(softmax_call){ .in = kdl_tensor_data(rows),
+                                  .out = result->storage->data,
+                                  .n = row_length(rows),
+                                  .logarithm = logarithm },
+                 rows, loops);
     kdl_tensor_release(rows);
     return from_rows(result, dim);
 }
 
 kdl_tensor *kdl__compute_softmax_grad(kdl_tensor *grad, kdl_tensor *result, int dim, bool logarithm)
 {
+    static kdl__range *const loops[] = KDL__LOOP_SET(softmax_grad);
     kdl_tensor *g = as_rows(grad, dim), *y = as_rows(result, dim), *out = NULL;
     if (g && y)
         out = kdl__new_values(g->ctx, g->storage->dtype, g->ndim, g->dims);
-    if (out) {
-        softmax_call call = { row_length(g), logarithm };
-        kdl_tensor *operands[] = { out, g, y };
-        run_rows(operands, 3, kdl__float_index(g) ? softmax_f64_grad : softmax_f32_grad, &call);
-    }
+    if (out)
+        run_rows(&(softmax_call){ .in = kdl_tensor_data(g),
+                                  .result = kdl_tensor_data(y),
+                                  .out = out->storage->data,
+                                  .n = row_length(g),
+                                  .logarithm = logarithm },
+                 g, loops);
     kdl_tensor_release(g);
     kdl_tensor_release(y);
     return from_rows(out, dim);

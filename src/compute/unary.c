@@ -15,7 +15,7 @@ kdl_tensor *kdl__compute_unary(const kdl__unary *function, kdl_tensor *x, kdl__n
     kdl_tensor *y = kdl__new_values(x->ctx, x->storage->dtype, x->ndim, x->dims);
     kdl_tensor *operands[] = { y, x };
     if (y)
-        kdl__loop_run(operands, 2, false, function->forward[kdl__loops_of(x)], &numbers);
+        kdl__loop_run(operands, 2, function->forward[kdl__loops_of(x)], &numbers);
     return y;
 }
 
@@ -25,6 +25,6 @@ kdl_tensor *kdl__compute_derivative(const kdl__unary *function, kdl_tensor *g, k
     kdl_tensor *result = kdl__new_values(g->ctx, g->storage->dtype, g->ndim, g->dims);
     kdl_tensor *operands[] = { result, g, saved };
     if (result)
-        kdl__loop_run(operands, 3, false, function->backward[kdl__loops_of(g)], &numbers);
+        kdl__loop_run(operands, 3, function->backward[kdl__loops_of(g)], &numbers);
     return result;
 }

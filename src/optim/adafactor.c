@@ -52,7 +52,7 @@ static kdl_status run(kdl__inner_loop *const loops[2], const adafactor_step *cal
     for (int i = 0; i < count; i++)
         if (!operands[i])
             return operands[0]->ctx->status;
-    return kdl__loop_run(operands, count, false, loops[kdl__float_index(operands[0])], call);
+    return kdl__loop_run(operands, count, loops[kdl__float_index(operands[0])], call);
 }
 
 /* Moves the average over dimension `dim` towards the mean of the squares there. */

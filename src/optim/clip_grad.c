@@ -106,7 +106,7 @@ kdl_status kdl_clip_grad_value_(kdl_iterator params, double clip_value)
     collect(ctx, params, &list, __func__);
     for (size_t i = 0; i < list.count && !kdl__failed(ctx); i++) {
         bool is_f64 = kdl__float_index(list.grads[i]);
-        kdl__loop_run(&list.grads[i], 1, false, is_f64 ? clamp_double : clamp_float, &clip_value);
+        kdl__loop_run(&list.grads[i], 1, is_f64 ? clamp_double : clamp_float, &clip_value);
         list.grads[i]->storage->version++;
     }
     ctx->tape = tape;

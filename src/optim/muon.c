@@ -47,7 +47,7 @@ static void round_bf16(const void *divisor, char *const *data, const int64_t *st
 
 static kdl_status to_bf16(kdl_tensor *tensor, float divisor)
 {
-    return kdl__loop_run(&tensor, 1, false, round_bf16, &divisor);
+    return kdl__loop_run(&tensor, 1, round_bf16, &divisor);
 }
 
 /* alpha a b + beta c, rounded to bf16: torch.addmm(c, a, b). `c` may be NULL. One reference. */
@@ -124,12 +124,12 @@ static kdl_status step(kdl__optim_param *param, kdl_tensor *grad, const void *op
                        .size = o->lr * ratio,
                        .nesterov = o->nesterov };
     kdl_tensor *direction = kdl__new_values(ctx, KDL_F32, 2, tensor->dims), *update = NULL;
-    if (direction && !kdl__loop_run((kdl_tensor *[]){ direction, grad, param->states[0] }, 3, false,
+    if (direction && !kdl__loop_run((kdl_tensor *[]){ direction, grad, param->states[0] }, 3,
                                     is_f64 ? direct_double : direct_float, &call))
         update = orthogonalize(direction, o);
     if (update)
-        kdl__loop_run((kdl_tensor *[]){ tensor, update }, 2, false,
-                      is_f64 ? apply_double : apply_float, &call);
+        kdl__loop_run((kdl_tensor *[]){ tensor, update }, 2, is_f64 ? apply_double : apply_float,
+                      &call);
     kdl_tensor_release(update);
     kdl_tensor_release(direction);
     return ctx->status;

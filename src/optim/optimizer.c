@@ -210,6 +210,6 @@ kdl_status kdl__optim_update(kdl__optim_param *param, kdl_tensor *grad, unsigned
             return grad->ctx->status;
         operands[2 + i] = used ? param->states[i] : param->tensor; /* which is not touched there */
     }
-    return kdl__loop_run(operands, KDL__MAX_OPERANDS, false, loops[kdl__float_index(param->tensor)],
+    return kdl__loop_run(operands, KDL__MAX_OPERANDS, loops[kdl__float_index(param->tensor)],
                          arguments);
 }

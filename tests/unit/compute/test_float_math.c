@@ -128,7 +128,7 @@ static kdl_tensor *(*const functions[])(kdl_tensor *x) = {
     layer_norm,  kdl_sum,          sum_rows,   times_row,
 };
 
-enum { ROWS = 37, COLUMNS = 1003 };
+enum { ROWS = 71, COLUMNS = 2003 };
 
 /* The value and the gradient of a function, as one tensor of bytes to compare. */
 static void run_function(size_t index, const char *cpu, int threads, float *value, float *gradient)
