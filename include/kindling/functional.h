@@ -61,12 +61,39 @@ KDL_API kdl_tensor *kdl_f_threshold(kdl_tensor *input, double threshold, double 
 /** F.softmax(input, dim), F.log_softmax(input, dim). IndexError. */
 KDL_API kdl_tensor *kdl_f_softmax(kdl_tensor *input, int dim);
 KDL_API kdl_tensor *kdl_f_log_softmax(kdl_tensor *input, int dim);
+/** F.softmin(input, dim): softmax of -input. IndexError. */
+KDL_API kdl_tensor *kdl_f_softmin(kdl_tensor *input, int dim);
+/** F.glu(input, dim): the first half along `dim` times the sigmoid of the second. RuntimeError. */
+KDL_API kdl_tensor *kdl_f_glu(kdl_tensor *input, int dim);
+/**
+ * F.prelu(input, weight): leaky_relu by a slope for all, or one for each channel of (N, C, ...).
+ * RuntimeError.
+ */
+KDL_API kdl_tensor *kdl_f_prelu(kdl_tensor *input, kdl_tensor *weight);
+/**
+ * F.rrelu(input, lower, upper, training): leaky_relu by slopes that are drawn, in training, for the
+ * elements that are not above 0, else by their mean. PyTorch's defaults are 1/8 and 1/3. RuntimeError.
+ */
+KDL_API kdl_tensor *kdl_f_rrelu(kdl_tensor *input, double lower, double upper, bool training);
+
+/* ---- dropout ----------------------------------------------------------------------------- */
+
 /**
  * F.dropout(input, p, training): zeroes with probability p and scales the rest by 1 / (1 - p),
  * drawing as PyTorch does on a CPU. Not in training: the input itself. ValueError for p outside
  * [0, 1].
  */
 KDL_API kdl_tensor *kdl_f_dropout(kdl_tensor *input, double p, bool training);
+/**
+ * F.dropout1d, 2d, 3d: drop whole channels of (N, C, ...); 1d and 3d take (C, ...) too. ValueError,
+ * RuntimeError, and PyTorch's warnings for other numbers of dimensions.
+ */
+KDL_API kdl_tensor *kdl_f_dropout1d(kdl_tensor *input, double p, bool training);
+KDL_API kdl_tensor *kdl_f_dropout2d(kdl_tensor *input, double p, bool training);
+KDL_API kdl_tensor *kdl_f_dropout3d(kdl_tensor *input, double p, bool training);
+/** F.alpha_dropout, F.feature_alpha_dropout (channels): keep mean and variance. ValueError. */
+KDL_API kdl_tensor *kdl_f_alpha_dropout(kdl_tensor *input, double p, bool training);
+KDL_API kdl_tensor *kdl_f_feature_alpha_dropout(kdl_tensor *input, double p, bool training);
 
 /* ---- normalisation: weight and bias may be NULL -------------------------------------------- */
 

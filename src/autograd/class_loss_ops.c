@@ -10,7 +10,7 @@
 static kdl_tensor *in_rows(kdl_tensor *tensor)
 {
     kdl_tensor *rows = kdl_contiguous(tensor);
-    return rows && kdl_tensor_data(rows) ? rows : NULL;
+    return kdl__in_memory(rows);
 }
 
 /* ---- sizes ------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "autograd/function.h"
 #include "compute/unary.h"
+#include "kernels/half.h"
 #include "kindling/functional.h"
 
 bool kdl__usable(const char *place, int count, kdl_tensor *const *tensors)
@@ -44,6 +45,20 @@ kdl_tensor *kdl__cast(kdl_tensor *tensor, kdl_dtype dtype)
     kdl_tensor *converted = kdl_to(tensor, dtype);
     kdl_tensor_release(tensor);
     return converted;
+}
+
+double kdl__as_element(kdl_dtype dtype, double value)
+{
+    switch (dtype) {
+    case KDL_F32:
+        return (float)value;
+    case KDL_F16:
+        return kdl__f16_to_f32(kdl__f32_to_f16((float)value));
+    case KDL_BF16:
+        return kdl__bf16_to_f32(kdl__f32_to_bf16((float)value));
+    default:
+        return value;
+    }
 }
 
 /* ---- of one tensor ----------------------------------------------------------------------- */
@@ -141,8 +156,6 @@ DEFINE_UNARY(kdl_f_softsign, softsign)
 DEFINE_UNARY(kdl_f_tanhshrink, tanhshrink)
 DEFINE_UNARY(kdl_f_hardsigmoid, hardsigmoid)
 DEFINE_UNARY(kdl_f_hardswish, hardswish)
-DEFINE_UNARY_1(kdl_add, add_number, value, 0, 0)
-DEFINE_UNARY_1(kdl_sub, add_number, -value, 0, 0)
 DEFINE_UNARY_1(kdl_mul, mul_number, value, 0, 0)
 DEFINE_UNARY_1(kdl_div, div_number, value, 0, 0)
 DEFINE_UNARY_1(kdl_rsub, rsub_number, value, 0, 0)
@@ -157,6 +170,25 @@ DEFINE_UNARY_2(kdl_clamp, clamp)
 DEFINE_UNARY_2(kdl_f_hardtanh, hardtanh)
 DEFINE_UNARY_2(kdl_f_softplus, softplus)
 DEFINE_UNARY_2(kdl_f_threshold, threshold)
+
+/* What is added to f16 and bf16 becomes an element first, what multiplies does not: as in PyTorch. */
+static kdl_tensor *add_number(kdl_tensor *tensor, double value, const char *place)
+{
+    if (kdl__refuses(tensor))
+        return NULL;
+    const kdl__numbers numbers = { kdl__as_element(tensor->storage->dtype, value), 0, 0 };
+    return kdl__apply_unary(tensor, KDL__UNARY_add_number, numbers, place);
+}
+
+kdl_tensor *kdl_add(kdl_tensor *tensor, double value)
+{
+    return add_number(tensor, value, __func__);
+}
+
+kdl_tensor *kdl_sub(kdl_tensor *tensor, double value)
+{
+    return add_number(tensor, -value, __func__);
+}
 
 kdl_tensor *kdl_f_relu6(kdl_tensor *tensor)
 {

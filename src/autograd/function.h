@@ -170,6 +170,8 @@ typedef struct kdl__operands {
 /* false: an error stands, and there is nothing to free. */
 bool kdl__operands_prepare(kdl__operands *pair, kdl_tensor *a, kdl_tensor *b, const char *place);
 void kdl__operands_free(kdl__operands *pair);
+/* A number rounded to a floating dtype, as one of its elements is. */
+double kdl__as_element(kdl_dtype dtype, double value);
 /* The tensor in another dtype, or itself. Consumes it; NULL stays NULL. */
 kdl_tensor *kdl__cast(kdl_tensor *tensor, kdl_dtype dtype);
 

@@ -2,6 +2,7 @@
 /* Normalisations of instances and of neighbouring channels, composed of other functions. */
 #include <string.h>
 
+#include "autograd/norm_ops.h"
 #include "autograd/window_ops.h"
 #include "compute/resample.h"
 #include "kindling/functional.h"
@@ -34,22 +35,6 @@ static void put_mean(kdl_tensor *running, kdl_tensor *of_instances, int64_t batc
     running->ctx->tape = tape;
 }
 
-/* RuntimeError (false) unless each that is there holds a number for each channel. */
-static bool check_vectors(const kdl_tensor *input, kdl_tensor *const vectors[4])
-{
-    static const char *const names[] = { "running_mean", "running_var", "weight", "bias" };
-    int64_t batch = input->dims[0], channels = input->dims[1];
-    for (int i = 0; i < 4; i++) {
-        if (!vectors[i] || (vectors[i]->ndim == 1 && vectors[i]->dims[0] == channels))
-            continue;
-        kdl__fail_at(input->ctx, "kdl_f_instance_norm", KDL_ERROR_RUNTIME,
-                     "%s should contain %" PRId64 " elements not %" PRId64, names[i],
-                     batch * channels, batch * vectors[i]->numel);
-        return false;
-    }
-    return true;
-}
-
 static bool check_instances(const kdl_tensor *input, kdl_tensor *const vectors[4], bool by_input)
 {
     kdl_context *ctx = input->ctx;
@@ -68,7 +53,9 @@ static bool check_instances(const kdl_tensor *input, kdl_tensor *const vectors[4
         kdl__fail_at(ctx, "kdl_f_instance_norm", KDL_ERROR_RUNTIME,
                      "Expected running_mean and running_var to be defined when use_input_stats is "
                      "false");
-    return !kdl__failed(ctx) && (input->ndim < 2 || check_vectors(input, vectors));
+    return !kdl__failed(ctx) &&
+           (input->ndim < 2 ||
+            kdl__check_channels(input, vectors, input->dims[0], "kdl_f_instance_norm"));
 }
 
 /* As PyTorch does it: each instance's channel is a channel of a batch of one. */

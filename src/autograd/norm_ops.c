@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/function.h"
+#include "autograd/norm_ops.h"
 #include "compute/normalize.h"
 #include "kindling/functional.h"
 #include "kindling/ops.h"
@@ -58,7 +58,7 @@ static kdl_tensor *row_major_operand(kdl_tensor *tensor, const char *place)
 {
     kdl_tensor *x = kdl__operand(tensor, place), *result = x ? kdl_contiguous(x) : NULL;
     kdl_tensor_release(x);
-    return result && kdl_tensor_data(result) ? result : NULL;
+    return kdl__in_memory(result);
 }
 
 /* A vector with a place for each dimension behind the channels': (C, 1, ...). */
@@ -174,16 +174,37 @@ kdl_tensor *kdl_f_group_norm(kdl_tensor *input, int64_t groups, kdl_tensor *weig
 
 /* ---- batches ----------------------------------------------------------------------------- */
 
+bool kdl__check_channels(const kdl_tensor *input, kdl_tensor *const vectors[4], int64_t times,
+                         const char *place)
+{
+    static const char *const names[] = { "running_mean", "running_var", "weight", "bias" };
+    for (int i = 0; i < 4; i++) {
+        if (!vectors[i] || (vectors[i]->ndim == 1 && vectors[i]->dims[0] == input->dims[1]))
+            continue;
+        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                     "%s should contain %" PRId64 " elements not %" PRId64, names[i],
+                     times * input->dims[1], times * vectors[i]->numel);
+        return false;
+    }
+    return true;
+}
+
 /* running = (1 - momentum) running + momentum batch; the variance as of a sample. */
 static void go_on(kdl_tensor *running, const double *batch, double correction, double momentum)
 {
     if (!running || !kdl_tensor_data(running))
         return;
-    for (int64_t c = 0; c < running->numel; c++) {
-        double value = (1 - momentum) * kdl__element(running, c) + momentum * batch[c] * correction;
-        kdl__set_element(running, c, value);
+    const kdl__tape *tape = kdl__no_grad(running->ctx);
+    kdl_tensor *next = kdl__new_values(running->ctx, KDL_F64, 1, running->dims);
+    for (int64_t c = 0; next && c < running->numel; c++) {
+        double value = kdl__load_double(running->storage->dtype, running->storage->data,
+                                        running->offset + c * running->strides[0]);
+        kdl__set_element(next, c, (1 - momentum) * value + momentum * batch[c] * correction);
     }
-    running->storage->version++;
+    if (next)
+        kdl_copy_(running, next);
+    kdl_tensor_release(next);
+    running->ctx->tape = tape;
 }
 
 static kdl_tensor *by_batch(kdl_tensor *x, kdl_tensor *mean, kdl_tensor *var, double momentum,
@@ -228,8 +249,9 @@ kdl_tensor *kdl_f_batch_norm(kdl_tensor *input, kdl_tensor *running_mean, kdl_te
                              kdl_tensor *weight, kdl_tensor *bias, bool training, double momentum,
                              double eps)
 {
+    kdl_tensor *const vectors[] = { running_mean, running_var, weight, bias };
     kdl_tensor *x = row_major_operand(input, __func__), *result = NULL;
-    if (x && has_channels(x, __func__)) {
+    if (x && has_channels(x, __func__) && kdl__check_channels(x, vectors, 1, __func__)) {
         if (training)
             result = by_batch(x, running_mean, running_var, momentum, eps);
         else if (running_mean && running_var)

@@ -268,7 +268,7 @@ static int64_t place(const lines *l, int64_t line, int64_t i)
 static kdl_tensor *in_rows(kdl_tensor *tensor)
 {
     kdl_tensor *rows = kdl_contiguous(tensor);
-    return rows && kdl_tensor_data(rows) ? rows : NULL;
+    return kdl__in_memory(rows);
 }
 
 /* Sums from the first element on, or from the last. One reference. */

@@ -26,9 +26,7 @@ kdl_tensor *kdl__row_major(kdl_tensor *tensor, const char *place)
 {
     kdl__scope scope = { 0 };
     kdl_tensor *result = kdl_contiguous(kdl__hold(&scope, kdl__operand(tensor, place)));
-    if (result && !kdl_tensor_data(result))
-        result = (kdl_tensor_release(result), NULL);
-    return kdl__close(&scope, result);
+    return kdl__close(&scope, kdl__in_memory(result));
 }
 
 kdl_tensor *kdl__batched(kdl_tensor *input, int nd, const char *name, const char *place)

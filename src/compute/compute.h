@@ -150,6 +150,14 @@ kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, doubl
 
 /* An uninitialised row-major tensor in memory, also in a deferred context. */
 kdl_tensor *kdl__new_values(kdl_context *ctx, kdl_dtype dtype, int ndim, const int64_t *sizes);
+/* The tensor (consumed; may be NULL) with its values in memory; NULL when that fails. */
+static inline kdl_tensor *kdl__in_memory(kdl_tensor *tensor)
+{
+    if (!tensor || kdl_tensor_data(tensor))
+        return tensor;
+    kdl_tensor_release(tensor);
+    return NULL;
+}
 /* Element `index`, in memory, of a row-major tensor. */
 static inline double kdl__element(const kdl_tensor *tensor, int64_t index)
 {

@@ -141,7 +141,7 @@ static kdl_tensor *as_rows(kdl_tensor *tensor, int dim)
     kdl_tensor *moved = tensor->ndim > 1 ? kdl_transpose(tensor, dim, -1) : kdl_detach(tensor);
     kdl_tensor *rows = moved ? kdl_contiguous(moved) : NULL;
     kdl_tensor_release(moved);
-    return rows && kdl_tensor_data(rows) ? rows : NULL;
+    return kdl__in_memory(rows);
 }
 
 /* Rows back to where their dimension was, row-major. Consumes `rows`. */

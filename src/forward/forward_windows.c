@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The forwards of convolutions, pooling, padding and what else moves over places. */
-#include <math.h>
 #include <string.h>
 
 #include "forward/forwards.h"
 #include "kindling/functional_window.h"
 #include "kindling/nn.h"
-
-/* How many spatial dimensions a class has: the digit at the end of its name, "2d". */
-static int spatial(const kdl_module *module)
-{
-    const kdl_module_class *class = module->class;
-    while (!class->arguments) /* one of the user's, derived from it */
-        class = class->parent;
-    return class->name[strlen(class->name) - 2] - '0';
-}
 
 /* ---- convolutions ------------------------------------------------------------------------ */
 
@@ -89,7 +79,7 @@ static kdl_status max_pool(kdl_module *module, kdl_tensor *const *inputs, int in
     options.ceil_mode = own->ceil_mode;
     if (own->return_indices)
         options.indices = second(outputs, output_count);
-    outputs[0] = kdl_f_max_pool_with(spatial(module), inputs[0], own->kernel_size, &options);
+    outputs[0] = kdl_f_max_pool_with(kdl__spatial(module), inputs[0], own->kernel_size, &options);
     return module->ctx->status;
 }
 
@@ -102,13 +92,13 @@ static kdl_tensor *avg_pool(kdl_module *module, kdl_tensor *input)
     options.ceil_mode = own->ceil_mode;
     options.count_include_pad = own->count_include_pad;
     options.divisor_override = own->divisor_override;
-    return kdl_f_avg_pool_with(spatial(module), input, own->kernel_size, &options);
+    return kdl_f_avg_pool_with(kdl__spatial(module), input, own->kernel_size, &options);
 }
 
 static kdl_tensor *adaptive_avg_pool(kdl_module *module, kdl_tensor *input)
 {
     const kdl_adaptive_pool_options *own = kdl_module_fields(module);
-    return kdl_f_adaptive_avg_pool(spatial(module), input, own->output_size);
+    return kdl_f_adaptive_avg_pool(kdl__spatial(module), input, own->output_size);
 }
 
 static kdl_status adaptive_max_pool(kdl_module *module, kdl_tensor *const *inputs, int input_count,
@@ -117,7 +107,7 @@ static kdl_status adaptive_max_pool(kdl_module *module, kdl_tensor *const *input
     (void)input_count;
     const kdl_adaptive_pool_options *own = kdl_module_fields(module);
     outputs[0] =
-        kdl_f_adaptive_max_pool(spatial(module), inputs[0], own->output_size,
+        kdl_f_adaptive_max_pool(kdl__spatial(module), inputs[0], own->output_size,
                                 own->return_indices ? second(outputs, output_count) : NULL);
     return module->ctx->status;
 }
@@ -128,7 +118,8 @@ static kdl_tensor *lp_pool(kdl_module *module, kdl_tensor *input)
     kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
     options.strides = own->strides;
     options.ceil_mode = own->ceil_mode;
-    return kdl_f_lp_pool_with(spatial(module), input, own->norm_type, own->kernel_size, &options);
+    return kdl_f_lp_pool_with(kdl__spatial(module), input, own->norm_type, own->kernel_size,
+                              &options);
 }
 
 static kdl_status fractional_max_pool(kdl_module *module, kdl_tensor *const *inputs,
@@ -143,7 +134,7 @@ static kdl_status fractional_max_pool(kdl_module *module, kdl_tensor *const *inp
     if (own->return_indices)
         options.indices = second(outputs, output_count);
     outputs[0] =
-        kdl_f_fractional_max_pool_with(spatial(module), inputs[0], own->kernel_size, &options);
+        kdl_f_fractional_max_pool_with(kdl__spatial(module), inputs[0], own->kernel_size, &options);
     return module->ctx->status;
 }
 
@@ -156,8 +147,8 @@ static kdl_status max_unpool(kdl_module *module, kdl_tensor *const *inputs, int 
     kdl_f_max_unpool_options options = KDL_F_MAX_UNPOOL_DEFAULTS;
     options.strides = own->strides;
     options.paddings = own->paddings;
-    outputs[0] =
-        kdl_f_max_unpool_with(spatial(module), inputs[0], inputs[1], own->kernel_size, &options);
+    outputs[0] = kdl_f_max_unpool_with(kdl__spatial(module), inputs[0], inputs[1], own->kernel_size,
+                                       &options);
     return module->ctx->status;
 }
 
@@ -187,75 +178,13 @@ static kdl_tensor *replication_pad(kdl_module *module, kdl_tensor *input)
 /* nn.CircularPad*'s _check_input_dim. */
 static kdl_tensor *circular_pad(kdl_module *module, kdl_tensor *input)
 {
-    int nd = spatial(module), ndim = kdl_tensor_ndim(input);
+    int nd = kdl__spatial(module), ndim = kdl_tensor_ndim(input);
     if (ndim != nd + 1 && ndim != nd + 2) {
         kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_VALUE,
                      "expected %dD or %dD input (got %dD input)", nd + 1, nd + 2, ndim);
         return NULL;
     }
     return pad_by(module, input, "circular");
-}
-
-/* ---- normalisation ----------------------------------------------------------------------- */
-
-/* nn.InstanceNorm*'s checks: of 1d 2 or 3 dimensions, and so on, and num_features channels. */
-static bool check_instance_norm(kdl_module *module, const kdl_tensor *input)
-{
-    const kdl_batch_norm_options *own = kdl_module_fields(module);
-    int nd = spatial(module), ndim = kdl_tensor_ndim(input);
-    if (ndim != nd + 1 && ndim != nd + 2) {
-        kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_VALUE,
-                     "expected %dD or %dD input (got %dD input)", nd + 1, nd + 2, ndim);
-        return false;
-    }
-    int at = ndim - nd - 1;
-    int64_t channels = kdl_tensor_size(input, at);
-    if (channels == own->num_features)
-        return true;
-    if (own->affine)
-        kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_VALUE,
-                     "expected input's size at dim=%d to match num_features (%" PRId64
-                     "), but got: %" PRId64 ".",
-                     at, own->num_features, channels);
-    else
-        kdl__warn(
-            module->ctx,
-            "input's size at dim=%d does not match num_features. You can silence this warning "
-            "by not passing in num_features, which is not used because affine=False",
-            at);
-    return !own->affine;
-}
-
-static kdl_tensor *instance_norm(kdl_module *module, kdl_tensor *input)
-{
-    const kdl_batch_norm_options *own = kdl_module_fields(module);
-    if (!check_instance_norm(module, input))
-        return NULL;
-    bool batched = kdl_tensor_ndim(input) == spatial(module) + 2;
-    kdl_tensor *x = batched ? kdl_tensor_retain(input) : kdl_unsqueeze(input, 0);
-    kdl_tensor *y = kdl_f_instance_norm(
-        x, kdl_buffer(module, "running_mean"), kdl_buffer(module, "running_var"),
-        kdl_parameter(module, "weight"), kdl_parameter(module, "bias"),
-        kdl_module_training(module) || !own->track_running_stats,
-        isnan(own->momentum) ? 0 : own->momentum, own->eps);
-    kdl_tensor *result = batched ? kdl_tensor_retain(y) : kdl_squeeze(y, 0);
-    kdl_tensor_release(x);
-    kdl_tensor_release(y);
-    return result;
-}
-
-static kdl_tensor *local_response_norm(kdl_module *module, kdl_tensor *input)
-{
-    const kdl_local_response_norm_options *own = kdl_module_fields(module);
-    return kdl_f_local_response_norm(input, own->size, kdl_number(own->alpha),
-                                     kdl_number(own->beta), kdl_number(own->k));
-}
-
-static kdl_tensor *cross_map_lrn2d(kdl_module *module, kdl_tensor *input)
-{
-    const kdl_local_response_norm_options *own = kdl_module_fields(module);
-    return kdl_f_cross_map_lrn2d(input, own->size, kdl_number(own->alpha), kdl_number(own->beta),
-                                 kdl_number(own->k));
 }
 
 /* ---- moving elements --------------------------------------------------------------------- */
@@ -276,12 +205,6 @@ static kdl_tensor *channel_shuffle(kdl_module *module, kdl_tensor *input)
 {
     const kdl_channel_shuffle_options *own = kdl_module_fields(module);
     return kdl_channel_shuffle(input, own->groups);
-}
-
-static kdl_tensor *unflatten(kdl_module *module, kdl_tensor *input)
-{
-    const kdl_unflatten_options *own = kdl_module_fields(module);
-    return kdl_unflatten(input, (int)own->dim, own->unflattened_size);
 }
 
 static kdl_f_fold_options fold_options(const kdl_fold_options *own)
@@ -330,7 +253,6 @@ static kdl_tensor *upsample(kdl_module *module, kdl_tensor *input)
         KDL__SEVERAL(KDL_CLASS_ADAPTIVE_MAX_POOL##n##D, adaptive_max_pool, 1, 1, 2),               \
         KDL__ONE(KDL_CLASS_LP_POOL##n##D, lp_pool),                                                \
         KDL__SEVERAL(KDL_CLASS_MAX_UNPOOL##n##D, max_unpool, 2, 2, 1),                             \
-        KDL__ONE(KDL_CLASS_INSTANCE_NORM##n##D, instance_norm),                                    \
         KDL__ONE(KDL_CLASS_CONSTANT_PAD##n##D, constant_pad),                                      \
         KDL__ONE(KDL_CLASS_ZERO_PAD##n##D, constant_pad),                                          \
         KDL__ONE(KDL_CLASS_REFLECTION_PAD##n##D, reflection_pad),                                  \
@@ -343,12 +265,9 @@ const kdl__forward_entry kdl__window_forwards[] = {
     FORWARDS(3),
     KDL__SEVERAL(KDL_CLASS_FRACTIONAL_MAX_POOL2D, fractional_max_pool, 1, 1, 2),
     KDL__SEVERAL(KDL_CLASS_FRACTIONAL_MAX_POOL3D, fractional_max_pool, 1, 1, 2),
-    KDL__ONE(KDL_CLASS_LOCAL_RESPONSE_NORM, local_response_norm),
-    KDL__ONE(KDL_CLASS_CROSS_MAP_LRN2D, cross_map_lrn2d),
     KDL__ONE(KDL_CLASS_PIXEL_SHUFFLE, pixel_shuffle),
     KDL__ONE(KDL_CLASS_PIXEL_UNSHUFFLE, pixel_unshuffle),
     KDL__ONE(KDL_CLASS_CHANNEL_SHUFFLE, channel_shuffle),
-    KDL__ONE(KDL_CLASS_UNFLATTEN, unflatten),
     KDL__ONE(KDL_CLASS_FOLD, fold),
     KDL__ONE(KDL_CLASS_UNFOLD, unfold),
     KDL__ONE(KDL_CLASS_UPSAMPLE, upsample),

@@ -19,9 +19,15 @@
         NULL, NULL, NULL, 0, 0, 0                                                                  \
     }
 
-extern const kdl__forward_entry kdl__layer_forwards[], kdl__window_forwards[], kdl__loss_forwards[],
-    kdl__adaptive_forwards[];
+extern const kdl__forward_entry kdl__layer_forwards[], kdl__element_forwards[];
+extern const kdl__forward_entry kdl__norm_forwards[], kdl__window_forwards[];
+extern const kdl__forward_entry kdl__loss_forwards[], kdl__adaptive_forwards[];
 extern const kdl__forward_entry kdl__recurrent_forwards[], kdl__attention_forwards[];
 extern const kdl__forward_entry kdl__transformer_forwards[];
+
+/* The forward of one of torch.nn's classes, or NULL. */
+const kdl__forward_entry *kdl__find_forward(const kdl_module_class *class);
+/* How many spatial dimensions a module's class of torch.nn has. */
+int kdl__spatial(const kdl_module *module);
 
 #endif

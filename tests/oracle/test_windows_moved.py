@@ -351,3 +351,22 @@ def test_unpool_module(context):
         assert torch.equal(ours.torch(), getattr(nn, f"MaxUnpool{count}d")(2)(values, indices))
     assert context.module_call(context.nn("MaxPool1d(2)"), context.tensor(torch.ones(1, 4)),
                           outputs=2)[1] is None
+
+
+def test_batch_norm_refusals(context):
+    """Vectors of another size are refused, and running statistics of f16 and bf16 go on."""
+    x = torch.randn(4, 3, 2)
+    for sizes in ((3, 3, 2, 3), (2, 3, 3, 3), (3, 4, 3, 3), (3, 3, 3, 5)):
+        vectors = [torch.ones(size) for size in sizes]
+        expected, got = texts(
+            lambda: F.batch_norm(x, *vectors, True),
+            lambda: context.call("kdl_f_batch_norm", context.tensor(x),
+                                 *map(context.tensor, vectors), True, 0.1, 1e-5))
+        assert expected == got
+    for dtype in (torch.float16, torch.bfloat16):
+        vectors = [torch.rand(3).to(dtype) for _ in range(4)]
+        mine = [context.tensor(vector) for vector in vectors]
+        got = context.call("kdl_f_batch_norm", context.tensor(x.to(dtype)), *mine, True, 0.1, 1e-5)
+        assert_close(got.torch(), F.batch_norm(x.to(dtype), *vectors, True), dtype)
+        for tensor, expected in zip(mine, vectors):
+            assert_close(tensor.torch(), expected, dtype)
