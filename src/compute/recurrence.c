@@ -46,7 +46,7 @@ static recurrent_run start(const kdl__recurrence *r, kdl_tensor *const *operands
                             .width = kdl__gate_count(r->cell) * r->hidden,
                             .state = r->batch * r->hidden,
                             .is_f64 = kdl__float_index(input),
-                            .steps = kdl__recurrent_steps_of(input->ctx, kdl__float_index(input)) };
+                            .steps = kdl__recurrent_steps_of(input) };
 }
 
 static void *at(const recurrent_run *run, kdl_tensor *tensor, int64_t element)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One step of each kind of cell and its way back (recurrence_steps.h), of the type T (included for
- * each, and for each instruction set). The work is done in rows without aliases, which can be
- * vectors; SIGMOID and TANH are T's.
+ * One step of each kind of cell and its way back (recurrence_steps.h): included for each set of
+ * loops. The work is done in rows whose arrays have no aliases, so that they can be vectors.
  */
+
+/* A function of its own, so that what `restrict` says of its arguments holds for all of it. */
+#define ROW(name) TARGET __attribute__((noinline)) static void LOOP(name)
+#define SIGMOID(x) (1 / (1 + M(exp)(-(x))))
 
 /* ---- RNN --------------------------------------------------------------------------------- */
 
@@ -14,7 +17,7 @@ ROW(rnn_row)(int64_t n, bool relu, T *restrict y)
             y[i] = y[i] <= 0 ? 0 : y[i];
     else
         for (int64_t i = 0; i < n; i++)
-            y[i] = TANH(y[i]);
+            y[i] = M(tanh)(y[i]);
 }
 
 ROW(rnn_row_grad)(int64_t n, bool relu, const T *restrict y, T *restrict dy)
@@ -44,13 +47,13 @@ ROW(lstm_row)
  const T *restrict c_before, T *restrict c, T *restrict y)
 {
     for (int64_t i = 0; i < n; i++) {
-        T a = SIGMOID(in[i]), f = SIGMOID(forget[i]), g = TANH(cell[i]), o = SIGMOID(out[i]);
+        T a = SIGMOID(in[i]), f = SIGMOID(forget[i]), g = M(tanh)(cell[i]), o = SIGMOID(out[i]);
         in[i] = a;
         forget[i] = f;
         cell[i] = g;
         out[i] = o;
         c[i] = f * c_before[i] + a * g;
-        y[i] = o * TANH(c[i]);
+        y[i] = o * M(tanh)(c[i]);
     }
 }
 
@@ -61,7 +64,7 @@ ROW(lstm_row_grad)
 {
     for (int64_t i = 0; i < n; i++) {
         T a = gates[i], f = gates[n + i], g = gates[2 * n + i], o = gates[3 * n + i];
-        T y = TANH(c[i]), d = dc[i] + dy[i] * o * (1 - y * y);
+        T y = M(tanh)(c[i]), d = dc[i] + dy[i] * o * (1 - y * y);
         din[i] = d * g * (a * (1 - a));
         dforget[i] = d * c_before[i] * (f * (1 - f));
         dcell[i] = d * a * (1 - g * g);
@@ -100,7 +103,7 @@ ROW(gru_row)
 {
     for (int64_t i = 0; i < n; i++) {
         T r = SIGMOID(reset[i] + hidden[i]), z = SIGMOID(update[i] + hidden[n + i]);
-        T h = hidden[2 * n + i], f = TANH(fresh[i] + r * h);
+        T h = hidden[2 * n + i], f = M(tanh)(fresh[i] + r * h);
         reset[i] = r;
         update[i] = z;
         fresh[i] = f;
@@ -154,3 +157,6 @@ static const kdl__recurrent_steps LOOP(steps) = {
     LOOP(rnn_step),       LOOP(rnn_step_grad), LOOP(lstm_step),
     LOOP(lstm_step_grad), LOOP(gru_step),      LOOP(gru_step_grad),
 };
+
+#undef ROW
+#undef SIGMOID

@@ -6,10 +6,7 @@
 #ifndef KDL_SRC_COMPUTE_RECURRENCE_STEPS_H
 #define KDL_SRC_COMPUTE_RECURRENCE_STEPS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/base.h"
+#include "compute/compute.h"
 
 typedef struct kdl__recurrent_steps {
     /* y becomes tanh(y) or relu(y); dy the gradient of what it was taken of. */
@@ -35,7 +32,7 @@ typedef struct kdl__recurrent_steps {
                      const void *kept, const void *dy, void *dgates, void *dhidden, void *dbefore);
 } kdl__recurrent_steps;
 
-/* Those of f32 or f64; each instruction set gives the same bits. */
-const kdl__recurrent_steps *kdl__recurrent_steps_of(const kdl_context *ctx, bool is_f64);
+/* Those for a tensor's dtype and its context; for f32 all give the same bits. */
+const kdl__recurrent_steps *kdl__recurrent_steps_of(const kdl_tensor *tensor);
 
 #endif

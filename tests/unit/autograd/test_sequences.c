@@ -169,11 +169,15 @@ static void run_on(kdl_context *ctx, const char *cpu, kdl_module *module, kdl_te
     kdl_tensor_release(sum);
 }
 
+/* Of NaN any one will do. Releases b. */
 static void assert_same_bits(kdl_tensor *a, kdl_tensor *b)
 {
     assert_non_null(a);
     assert_non_null(b);
-    assert_memory_equal(kdl_tensor_data(a), kdl_tensor_data(b), kdl_tensor_nbytes(a));
+    const float *x = kdl_tensor_data(a), *y = kdl_tensor_data(b);
+    for (int64_t i = 0; i < kdl_tensor_numel(a); i++)
+        if (!isnan(x[i]) || !isnan(y[i]))
+            assert_memory_equal(&x[i], &y[i], sizeof *x);
     kdl_tensor_release(b);
 }
 
