@@ -130,6 +130,16 @@ kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b)
     return kdl__cast(result, a->storage->dtype);
 }
 
+void kdl_use_deterministic_algorithms(kdl_context *ctx, bool mode)
+{
+    ctx->deterministic = mode;
+}
+
+bool kdl_are_deterministic_algorithms_enabled(const kdl_context *ctx)
+{
+    return ctx->deterministic;
+}
+
 /* ---- linear ------------------------------------------------------------------------------ */
 
 /* Rows of `values` in each row of the matrix. */

@@ -56,20 +56,21 @@ typedef struct product {
     matrices a, b;
 } product;
 
-static void multiply(const product *p, const char *a, const char *b, char *c)
+/* The product of `rows` rows of `a` with b, where those begin at a and c. */
+static void multiply(const product *p, int64_t rows, const char *a, const char *b, char *c)
 {
     /* Without products to sum, the libraries want no sizes of 0. */
     if (p->k == 0 && p->beta == 0)
-        memset(c, 0, (size_t)(p->m * p->n) * (p->is_f64 ? sizeof(double) : sizeof(float)));
+        memset(c, 0, (size_t)(rows * p->n) * (p->is_f64 ? sizeof(double) : sizeof(float)));
     if (p->k == 0)
         return;
     if (p->is_f64)
         cblas_dgemm(CblasRowMajor, p->a.transposed ? CblasTrans : CblasNoTrans,
-                    p->b.transposed ? CblasTrans : CblasNoTrans, (blasint)p->m, (blasint)p->n,
+                    p->b.transposed ? CblasTrans : CblasNoTrans, (blasint)rows, (blasint)p->n,
                     (blasint)p->k, p->alpha, (const double *)a, (blasint)p->a.leading,
                     (const double *)b, (blasint)p->b.leading, p->beta, (double *)c, (blasint)p->n);
     else
-        dnnl_sgemm(p->a.transposed ? 'T' : 'N', p->b.transposed ? 'T' : 'N', p->m, p->n, p->k,
+        dnnl_sgemm(p->a.transposed ? 'T' : 'N', p->b.transposed ? 'T' : 'N', rows, p->n, p->k,
                    (float)p->alpha, (const float *)a, p->a.leading, (const float *)b, p->b.leading,
                    (float)p->beta, (float *)c, p->n);
 }
@@ -91,12 +92,71 @@ static int64_t batch_offset(const kdl_tensor *tensor, const kdl_tensor *result, 
 int omp_get_max_threads(void);
 void omp_set_num_threads(int threads);
 
-static void set_threads(const kdl_context *ctx)
+static void set_threads(int threads)
 {
-    if (omp_get_max_threads() != ctx->threads)
-        omp_set_num_threads(ctx->threads);
-    if (openblas_get_num_threads() != ctx->threads)
-        openblas_set_num_threads(ctx->threads);
+    if (omp_get_max_threads() != threads)
+        omp_set_num_threads(threads);
+    if (openblas_get_num_threads() != threads)
+        openblas_set_num_threads(threads);
+}
+
+/* ---- pieces ------------------------------------------------------------------------------ */
+
+/*
+ * A batch in pieces of rows, each of them a product by itself on one thread. Where the libraries
+ * split one product, its bits depend on the number of threads; the pieces do not.
+ */
+typedef struct pieces {
+    const product *p;
+    const kdl_tensor *result;
+    char *out;
+    int64_t rows, each; /* rows of a piece, pieces of a matrix */
+} pieces;
+
+/* Rows of a piece where the bits must not depend on the threads. */
+enum { PIECE = 128 };
+
+static kdl_status multiply_piece(void *user_data, size_t index, int worker)
+{
+    (void)worker;
+    const pieces *all = user_data;
+    const product *p = all->p;
+    size_t size = p->is_f64 ? sizeof(double) : sizeof(float);
+    int64_t matrix = (int64_t)index / all->each, first = (int64_t)index % all->each * all->rows;
+    int64_t left = p->m - first, rows = left < all->rows ? left : all->rows;
+    int64_t skipped = first * (p->a.transposed ? 1 : p->a.leading);
+    if (omp_get_max_threads() != 1)
+        omp_set_num_threads(1); /* of this thread */
+    multiply(p, rows,
+             p->a.data + (size_t)(batch_offset(p->a.tensor, all->result, matrix) + skipped) * size,
+             p->b.data + (size_t)batch_offset(p->b.tensor, all->result, matrix) * size,
+             all->out + (size_t)((matrix * p->m + first) * p->n) * size);
+    return KDL_OK;
+}
+
+/* Small products of a batch, which are not worth the threads one by one. */
+static bool is_small(const product *p)
+{
+    return p->m * p->n * p->k < 1 << 21;
+}
+
+static void multiply_all(const product *p, const kdl_tensor *result, char *out)
+{
+    kdl_context *ctx = result->ctx;
+    int64_t count = result->numel / (p->m * p->n);
+    bool pieced = ctx->deterministic || (count > 1 && is_small(p));
+    pieces all = { p, result, out, ctx->deterministic ? PIECE : p->m, 1 };
+    all.each = (p->m + all.rows - 1) / all.rows;
+    set_threads(pieced ? 1 : ctx->threads);
+    if (pieced) {
+        kdl__parallel(ctx, (size_t)(count * all.each), multiply_piece, &all);
+        return;
+    }
+    size_t size = kdl_dtype_nbytes(result->storage->dtype);
+    for (int64_t i = 0; i < count; i++)
+        multiply(p, p->m, p->a.data + (size_t)batch_offset(p->a.tensor, result, i) * size,
+                 p->b.data + (size_t)batch_offset(p->b.tensor, result, i) * size,
+                 out + (size_t)(i * p->m * p->n) * size);
 }
 
 kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, double beta,
@@ -112,15 +172,8 @@ kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, doubl
         .is_f64 = kdl__float_index(result),
     };
     char *out = kdl_tensor_data(result);
-    if (out && prepare_operand(a, &p.a) && prepare_operand(b, &p.b) && result->numel > 0) {
-        set_threads(ctx);
-        size_t size = kdl_dtype_nbytes(result->storage->dtype);
-        int64_t count = result->numel / (p.m * p.n);
-        for (int64_t i = 0; i < count; i++)
-            multiply(&p, p.a.data + (size_t)batch_offset(p.a.tensor, result, i) * size,
-                     p.b.data + (size_t)batch_offset(p.b.tensor, result, i) * size,
-                     out + (size_t)(i * p.m * p.n) * size);
-    }
+    if (out && prepare_operand(a, &p.a) && prepare_operand(b, &p.b) && result->numel > 0)
+        multiply_all(&p, result, out);
     kdl_tensor_release(p.a.tensor);
     kdl_tensor_release(p.b.tensor);
     return ctx->status;

@@ -142,3 +142,26 @@ def test_wrong_shapes(context, call, shape):
     assert got.value.status == type(expected.value).__name__, (got.value, expected.value)
     first = str(expected.value)
     assert str(got.value)[:12] == first[:12], (str(got.value), first)
+
+
+@pytest.mark.parametrize("dtype", (torch.float32, torch.float64), ids=str)
+def test_deterministic(dtype):
+    """With use_deterministic_algorithms the bits of products do not depend on the threads either."""
+    results = []
+    for threads in (1, 2, 3, 4):
+        context = Training(load_training(default_path(BUILD)), threads)
+        context.call("kdl_use_deterministic_algorithms", context, True)
+        torch.manual_seed(2)
+        values = []
+        for m, k, n, batch in ((300, 517, 129, ()), (7, 2000, 5, ()), (64, 33, 20, (6,)),
+                               (1000, 64, 1000, ())):
+            a = torch.randn(*batch, m, k, dtype=dtype, requires_grad=True)
+            b = torch.randn(*batch, k, n, dtype=dtype, requires_grad=True)
+            ours, other = context.leaf(a), context.leaf(b)
+            product = ours.kdl_matmul(other)
+            assert_close(product.torch(), (a @ b).detach())
+            context.backward(product.kdl_square().kdl_sum())
+            values += [product.torch(), context.grad(ours), context.grad(other)]
+        results.append(values)
+    for values in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(values, results[0]))

@@ -154,6 +154,7 @@ FUNCTIONS.update({
     **{f"kdl_{name}": (NewTensor, POINTER, INT, BOOL)
        for name in ("logsumexp", "prod_dim", "amax", "amin")},
     "kdl_cumsum": (NewTensor, POINTER, INT),
+    "kdl_use_deterministic_algorithms": (None, POINTER, BOOL),
     "kdl_module_zero_grad": (Status, POINTER, BOOL),
     "kdl_adaptive_log_prob": (NewTensor, POINTER, POINTER),
     "kdl_adaptive_predict": (NewTensor, POINTER, POINTER),
