@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include "training.h"
 
-enum { IMAGES = 640, TESTS = 160, SIZE = 12, BATCH = 32, EPOCHS = 10 };
+enum { IMAGES = 640, TESTS = 160, SIZE = 12, BATCH = 32, STEPS = 200 };
 
 /* Draws noise with stripes in it, and the class of their direction (a new reference). */
 static kdl_tensor *make_images(kdl_context *ctx, int64_t count, kdl_tensor **classes)
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
     kdl_data_loader *loader = kdl_data_loader_new(KDL_TENSOR_DATASET(images, labels),
                                                   .batch_size = BATCH, .shuffle = true);
     kdl_optimizer *optimizer = kdl_optim_sgd(kdl_named_parameters(net), 0.02, .momentum = 0.9);
-    fit(&run, net, loader, optimizer, EPOCHS);
+    fit(&run, net, loader, optimizer, STEPS);
     int status = training_end(&run, net, test(net, tests, test_labels));
 
     kdl_tensor *made[] = { drawn, images, labels, test_drawn, tests, test_labels };

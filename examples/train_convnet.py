@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from support.training import accuracy, fit, show
 
-IMAGES, TESTS, SIZE, BATCH, EPOCHS = 640, 160, 12, 32, 10
+IMAGES, TESTS, SIZE, BATCH, STEPS = 640, 160, 12, 32, 200
 # By class: what a step to the right and a step down add to the phase of the stripes.
 RIGHT, DOWN = torch.tensor([1, 0, 1, 1]), torch.tensor([0, 1, 1, 3])
 
@@ -34,7 +34,7 @@ def train(dtype=torch.float32, prepare=lambda net: None):
     tests, test_labels = make_images(TESTS)
     loader = DataLoader(TensorDataset(images.to(dtype), labels), BATCH, shuffle=True)
     optimizer = torch.optim.SGD(net.parameters(), 0.02, momentum=0.9)
-    losses = fit(net, loader, optimizer, EPOCHS)
+    losses = fit(net, loader, optimizer, STEPS)
     return losses, accuracy(net(tests.to(dtype)), test_labels)
 
 

@@ -12,7 +12,7 @@ training training_begin(int argc, char **argv, const char *text)
         const char *word = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
         const char **file = !strcmp(word, "--save")  ? &run.save
                             : !strcmp(word, "--svg") ? &run.svg
-                            : !strcmp(word, "--csv") ? &run.csv
+                            : !strcmp(word, "--log") ? &run.log
                                                      : NULL;
         if (file && next) {
             *file = next;
@@ -22,7 +22,7 @@ training training_begin(int argc, char **argv, const char *text)
         } else if (word[0] != '-' && text) {
             run.text = word;
         } else {
-            fprintf(stderr, "usage: %s [--save FILE] [--svg FILE] [--csv FILE] [--f64]%s\n",
+            fprintf(stderr, "usage: %s [--save FILE] [--svg FILE] [--log FILE] [--f64]%s\n",
                     argv[0], text ? " [TEXT]" : "");
             exit(2);
         }
@@ -37,10 +37,12 @@ void training_add(training *run, kdl_tensor *loss)
 }
 
 void fit(training *run, kdl_module *net, kdl_data_loader *loader, kdl_optimizer *optimizer,
-         int epochs)
+         int steps)
 {
-    for (int epoch = 0; epoch < epochs; epoch++) {
-        for (kdl_data_iterator it = kdl_data_iter(loader); kdl_data_next(&it);) {
+    kdl_context *ctx = kdl_module_context(net);
+    while (run->steps < steps && kdl_data_loader_length(loader) > 0 && !kdl_error_status(ctx)) {
+        kdl_data_iterator it = kdl_data_iter(loader);
+        while (run->steps < steps && kdl_data_next(&it)) {
             kdl_optimizer_zero_grad(optimizer);
             kdl_tensor *scores = kdl_forward(net, it.tensors[0]);
             kdl_tensor *loss = kdl_f_cross_entropy(scores, it.tensors[1]);
@@ -76,11 +78,11 @@ static void print_curve(const training *run)
     }
 }
 
-static void write_csv(const training *run, FILE *file)
+static void write_log(const training *run, FILE *file)
 {
-    fprintf(file, "step,loss\n");
     for (int i = 0; i < run->steps; i++)
-        fprintf(file, "%d,%.17g\n", i, run->losses[i]);
+        fprintf(file, "loss %.17g\n", run->losses[i]);
+    fprintf(file, "right %.17g\n", run->right);
 }
 
 static void write_svg(const training *run, FILE *file)
@@ -112,7 +114,7 @@ static bool write_file(const training *run, const char *path,
     return !failed;
 }
 
-int training_end(const training *run, kdl_module *net, double right)
+int training_end(training *run, kdl_module *net, double right)
 {
     kdl_context *ctx = kdl_module_context(net);
     if (run->save)
@@ -121,15 +123,16 @@ int training_end(const training *run, kdl_module *net, double right)
         fprintf(stderr, "%s: %s\n", kdl_error_place(ctx), kdl_error_message(ctx));
         return 1;
     }
+    run->right = right;
     print_curve(run);
-    printf("%.1f %% right\n", 100 * right);
+    printf("%.0f %% right\n", 100 * right);
     bool written = write_file(run, run->svg, write_svg);
-    return write_file(run, run->csv, write_csv) && written ? 0 : 1;
+    return write_file(run, run->log, write_log) && written ? 0 : 1;
 }
 
 double accuracy(kdl_tensor *scores, kdl_tensor *labels)
 {
-    kdl_tensor *best = kdl_argmax(scores, -1, false), *right = kdl_eq_tensor(best, labels);
+    kdl_tensor *best = kdl_argmax(scores, 1, false), *right = kdl_eq_tensor(best, labels);
     kdl_tensor *numbers = right ? kdl_to(right, KDL_F64) : NULL, *mean = kdl_mean(numbers);
     double part = mean ? kdl_tensor_item(mean) : 0;
     kdl_tensor_release(best);

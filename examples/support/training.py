@@ -10,22 +10,24 @@ def show(losses, right):
         row = losses[first:first + length]
         mean = sum(row) / len(row)
         print(f"{first:4} {mean:7.3f} {'#' * int(mean / top * 60 + 0.5)}")
-    print(f"{100 * right:.1f} % right")
+    print(f"{100 * right:.0f} % right")
 
 
 def accuracy(scores, labels):
-    """Of the rows of scores, the part whose highest one is the label's."""
-    return (scores.argmax(-1) == labels).double().mean().item()
+    """Of scores (N, C, ...), the part whose highest one is the label's."""
+    return (scores.argmax(1) == labels).double().mean().item()
 
 
-def fit(net, loader, optimizer, epochs):
+def fit(net, loader, optimizer, steps):
     """Trains `net`, which gives scores, on batches of inputs and labels; the loss of each step."""
     losses = []
-    for _ in range(epochs):
+    while len(losses) < steps:
         for inputs, labels in loader:
             optimizer.zero_grad()
             loss = torch.nn.functional.cross_entropy(net(inputs), labels)
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
+            if len(losses) == steps:
+                break
     return losses

@@ -8,10 +8,10 @@ import sys
 import torch
 from safetensors.torch import load_file
 
-from conftest import BUILD
+from conftest import BUILD, ROOT
 from training import default_path
 
-EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 PROGRAMS = pathlib.Path(default_path(BUILD)).parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
@@ -25,15 +25,14 @@ class Run:
 
 
 def run_program(name, folder, dtype, text=None):
-    """The example's program, and what it says and writes in a folder."""
-    command = [PROGRAMS / name, "--save", folder / "net.safetensors", "--csv", folder / "loss.csv"]
+    """The example's program, and what it writes in a folder."""
+    command = [PROGRAMS / name, "--save", folder / "net.safetensors", "--log", folder / "loss.txt"]
     command += ["--f64"] if dtype == torch.float64 else []
-    printed = subprocess.run([*command, *([text] if text else [])], check=True, text=True,
-                             stdout=subprocess.PIPE).stdout
-    right = float(printed.splitlines()[-1].removesuffix(" % right"))
-    lines = (folder / "loss.csv").read_text().splitlines()[1:]
-    return Run([float(line.split(",")[1]) for line in lines], right,
-               load_file(folder / "net.safetensors"))
+    subprocess.run([*command, *([text] if text else [])], check=True, stdout=subprocess.DEVNULL)
+    lines = [line.split() for line in (folder / "loss.txt").read_text().splitlines()]
+    values = {name: [float(value) for key, value in lines if key == name]
+              for name in ("loss", "right")}
+    return Run(values["loss"], values["right"][0], load_file(folder / "net.safetensors"))
 
 
 def run_twin(name, dtype, text=None, nudged=False):
@@ -47,5 +46,8 @@ def run_twin(name, dtype, text=None, nudged=False):
                 for parameter in net.parameters():
                     parameter.copy_(torch.nextafter(parameter, torch.tensor(torch.inf)))
     twin = importlib.import_module(name)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors: more threads only wait for each other
     losses, right = twin.train(dtype, prepare, **({"text": text} if text else {}))
-    return Run(losses, round(100 * right, 1), nets[0].state_dict())
+    torch.set_num_threads(threads)
+    return Run(losses, right, nets[0].state_dict())

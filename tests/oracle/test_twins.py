@@ -3,10 +3,12 @@
 import pytest
 import torch
 
+from conftest import ROOT
 from example_runs import EXAMPLES, run_program, run_twin
 
 # By name: the file to learn from.
-TRAINED = {"train_classifier": None, "train_convnet": None}
+TRAINED = {"train_classifier": None, "train_convnet": None, "train_lstm": None,
+           "train_gpt": str(ROOT / "README.md")}
 
 
 def test_all_are_here():
@@ -40,4 +42,5 @@ def test_single(name, tmp_path):
     difference = (ours.losses - theirs.losses).abs().max()
     print(f"{name}: {difference:.3g} beside a drift of {drift:.3g}")
     assert difference <= 10 * drift
-    assert abs(ours.right - theirs.right) <= 10 * abs(nudged.right - theirs.right)
+    # One answer in 256 may tip whatever the drift: 0.1 % counts as none.
+    assert abs(ours.right - theirs.right) <= 10 * max(abs(nudged.right - theirs.right), 1e-3)
