@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from conftest import BUILD
-from kindling import KindlingError, Module
+from kindling import KindlingError
 from optimizers import Optimizer
 from training import Training, assert_close, default_path, load_training, twins
 
@@ -88,8 +88,7 @@ def test_threads():
 def test_parametrized(context, norm, call, shape):
     """Steps of a network with a parametrized weight: outputs, gradients of originals, buffers."""
     ours, theirs = twins(context, call, seed=4)
-    layer = context.library.kdl_module_retain(context.call("kdl_child", ours, 0))
-    Module(context, layer).parametrize(norm)
+    context.child(ours, 0).parametrize(norm)
     getattr(nn.utils.parametrizations, norm)(theirs[0])
     mine = Optimizer(context, "SGD", ours, lr=0.1)
     other = torch.optim.SGD(theirs.parameters(), lr=0.1)

@@ -7,8 +7,8 @@ import pathlib
 import torch
 from torch import nn
 
-from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context, NewTensor,
-                      Shape, Status, Tensor, load)
+from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context, Module,
+                      NewTensor, Shape, Status, Tensor, load)
 
 NUMBER = (NewTensor, POINTER, DOUBLE)
 TWO = (NewTensor, POINTER, POINTER)
@@ -226,6 +226,10 @@ class Training(Context):
                          ClassLossOptions(ctypes.sizeof(ClassLossOptions), ignore_index,
                                           REDUCTIONS.index(reduction), weight and weight.pointer,
                                           label_smoothing))
+
+    def child(self, module, index):
+        """A child of a container."""
+        return Module(self, self.library.kdl_module_retain(self.call("kdl_child", module, index)))
 
     def module_call(self, module, *inputs, outputs=1):
         """module(*inputs): its outputs, None for those that it does not give."""
