@@ -3,9 +3,18 @@
 import torch
 from torch import nn
 
+
+def init_weights(module):
+    if type(module) is nn.Linear:
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+
+
 torch.manual_seed(0)
-net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
-net[0].bias.requires_grad_(False)
+shared = nn.Linear(3, 3)
+net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), shared, nn.ReLU(), shared, nn.Linear(3, 1))
+net.apply(init_weights)
+net[0].requires_grad_(False)
 inputs = torch.rand(8, 2)
 target = inputs.sum(1, True)
 print(list(net.parameters()))
