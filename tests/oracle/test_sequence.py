@@ -313,6 +313,16 @@ def test_attention(context, shapes, dtype):
     compare_attention(context, tensors, torch.arange(length)[:, None] % 3 > 0)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_attention_threads(dtype):
+    """Many small products, which threads share, and few."""
+    context = Training(load_training(default_path(BUILD)), threads=3)
+    torch.manual_seed(25)
+    for shapes in (((5, 3, 40, 16), (5, 3, 50, 16), (5, 3, 50, 8)),
+                   ((1, 2, 300, 64), (1, 2, 310, 64), (1, 2, 310, 64))):
+        compare_attention(context, [torch.randn(shape, dtype=dtype) for shape in shapes])
+
+
 def test_attention_of_nothing(context):
     """A query that sees no key gives 0, as do the gradients; sizes of 0."""
     torch.manual_seed(22)
