@@ -31,6 +31,11 @@ NETWORKS = {
     "convolutions": ((32, 1, 28, 28), 10, (
         "Conv2d(1, 16, 3, padding=1)", "ReLU()", "MaxPool2d(2)", "Conv2d(16, 32, 3, padding=1)",
         "ReLU()", "MaxPool2d(2)", "Flatten()", "Linear(1568, 10)")),
+    # nanoGPT's for a CPU, without places
+    "GPT, 4 layers of 128": ((12, 64), 65, (
+        "Embedding(65, 128)",
+        *["TransformerEncoderLayer(128, 4, 512, 0.0, 'gelu', batch_first=True, norm_first=True)"] * 4,
+        "LayerNorm(128)", "Linear(128, 65)", "Flatten(0, 1)")),
 }
 ROWS, COLUMNS = 1024, 1024
 # What bench_math does, in PyTorch's words.
@@ -65,13 +70,22 @@ class Network:
         torch.manual_seed(7)
         scope = {"nn": nn}
         self.net = nn.Sequential(*(eval("nn." + layer, scope) for layer in layers))  # noqa: S307
-        self.inputs = torch.randn(*sizes)
-        self.labels = torch.randint(0, classes, (sizes[0],))
+        of_classes = isinstance(self.net[0], nn.Embedding)
+        self.inputs = torch.randint(0, classes, sizes) if of_classes else torch.randn(*sizes)
+        self.labels = torch.randint(0, classes, (self.inputs.numel() if of_classes else sizes[0],))
+        self.mask = nn.Transformer.generate_square_subsequent_mask(sizes[1])
         self.optimizer = torch.optim.SGD(self.net.parameters(), 0.01)
+
+    def forward(self):
+        x = self.inputs
+        for layer in self.net:
+            masked = isinstance(layer, nn.TransformerEncoderLayer)
+            x = layer(x, src_mask=self.mask, is_causal=True) if masked else layer(x)
+        return x
 
     def step(self):
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.net(self.inputs), self.labels)
+        loss = F.cross_entropy(self.forward(), self.labels)
         loss.backward()
         self.optimizer.step()
         return loss
