@@ -127,11 +127,11 @@ KDL_API kdl_tensor *kdl_cumsum(kdl_tensor *tensor, int dim);
 KDL_API kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b);
 
 /**
- * torch.use_deterministic_algorithms(mode), torch.are_deterministic_algorithms_enabled(). All that
- * Kindling computes by itself has the same bits on every run and for any number of threads, in either
- * mode. Products of matrices and convolutions are computed by oneDNN (f32) and OpenBLAS (f64), whose
- * bits are the same on every run too, but may depend on the number of threads: with `mode` they do
- * not, and cost some time. (They depend on the processor's instruction set in either mode.)
+ * torch.use_deterministic_algorithms(mode), torch.are_deterministic_algorithms_enabled(). The mode is
+ * kept, for code that asks for it, and changes nothing: every function has the same bits on every run
+ * and for any number of threads. Products of matrices and convolutions are cut into tiles, by their
+ * sizes alone, which oneDNN (f32) and OpenBLAS (f64) compute on one thread each; those bits depend
+ * on the processor's instruction set and on the libraries' versions.
  */
 KDL_API void kdl_use_deterministic_algorithms(kdl_context *ctx, bool mode);
 KDL_API bool kdl_are_deterministic_algorithms_enabled(const kdl_context *ctx);

@@ -331,7 +331,7 @@ typedef struct kdl_muon_options {
 /**
  * torch.optim.Muon (Jordan et al., 2024): steps along the nearest orthogonal matrix, by Newton and
  * Schulz' iteration in bf16. ValueError for a parameter that is no matrix. Its products of matrices
- * are oneDNN's, so that its bits may depend on the threads.
+ * are oneDNN's, whose bits depend on the processor.
  */
 #define kdl_optim_muon(params, lr_, ...)                                                           \
     KDL__WITH(kdl_muon_options, KDL_MUON_DEFAULTS, (.lr = lr_, __VA_ARGS__), kdl_optim_muon_with,  \

@@ -29,7 +29,7 @@ struct kdl_context {
     void *warning_user_data;
     int threads;
     bool deferred;
-    bool deterministic; /* the same bits for any number of threads, from others' libraries too */
+    bool deterministic; /* what was asked for: all is, in either mode */
     kdl__cpu cpu;
     kdl_status status;
     struct kdl__pool *pool;       /* NULL until a call runs in parallel */

@@ -4,8 +4,8 @@
  * with broadcasting, reductions, products of matrices. Tensors here are f32 or f64, the operands of
  * one function of one dtype; masks are bool and indices i64. The layer above sees to that.
  *
- * What is computed here depends neither on the number of threads nor on the instruction set, but
- * for the products of matrices, which oneDNN (f32) and OpenBLAS (f64) compute.
+ * No bit depends on the number of threads, nor on the instruction set but in products of matrices,
+ * which oneDNN (f32) and OpenBLAS (f64) compute.
  */
 #ifndef KDL_SRC_COMPUTE_COMPUTE_H
 #define KDL_SRC_COMPUTE_COMPUTE_H

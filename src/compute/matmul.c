@@ -56,21 +56,17 @@ typedef struct product {
     matrices a, b;
 } product;
 
-/* The product of `rows` rows of `a` with b, where those begin at a and c. */
-static void multiply(const product *p, int64_t rows, const char *a, const char *b, char *c)
+/* The product of `rows` rows of a with `columns` columns of b, where those begin at a, b and c. */
+static void multiply(const product *p, int64_t rows, int64_t columns, const char *a, const char *b,
+                     char *c)
 {
-    /* Without products to sum, the libraries want no sizes of 0. */
-    if (p->k == 0 && p->beta == 0)
-        memset(c, 0, (size_t)(rows * p->n) * (p->is_f64 ? sizeof(double) : sizeof(float)));
-    if (p->k == 0)
-        return;
     if (p->is_f64)
         cblas_dgemm(CblasRowMajor, p->a.transposed ? CblasTrans : CblasNoTrans,
-                    p->b.transposed ? CblasTrans : CblasNoTrans, (blasint)rows, (blasint)p->n,
+                    p->b.transposed ? CblasTrans : CblasNoTrans, (blasint)rows, (blasint)columns,
                     (blasint)p->k, p->alpha, (const double *)a, (blasint)p->a.leading,
                     (const double *)b, (blasint)p->b.leading, p->beta, (double *)c, (blasint)p->n);
     else
-        dnnl_sgemm(p->a.transposed ? 'T' : 'N', p->b.transposed ? 'T' : 'N', rows, p->n, p->k,
+        dnnl_sgemm(p->a.transposed ? 'T' : 'N', p->b.transposed ? 'T' : 'N', rows, columns, p->k,
                    (float)p->alpha, (const float *)a, p->a.leading, (const float *)b, p->b.leading,
                    (float)p->beta, (float *)c, p->n);
 }
@@ -92,71 +88,83 @@ static int64_t batch_offset(const kdl_tensor *tensor, const kdl_tensor *result, 
 int omp_get_max_threads(void);
 void omp_set_num_threads(int threads);
 
-static void set_threads(int threads)
-{
-    if (omp_get_max_threads() != threads)
-        omp_set_num_threads(threads);
-    if (openblas_get_num_threads() != threads)
-        openblas_set_num_threads(threads);
-}
-
-/* ---- pieces ------------------------------------------------------------------------------ */
+/* ---- tiles ------------------------------------------------------------------------------- */
 
 /*
- * A batch in pieces of rows, each of them a product by itself on one thread. Where the libraries
- * split one product, its bits depend on the number of threads; the pieces do not.
+ * Results in tiles, each of them a product by itself on one thread. Where the libraries split one
+ * product themselves, its bits depend on the number of threads; the tiles, which the sizes alone
+ * decide, do not. Nor do the libraries' threads, which wait for more work busily, take the processors
+ * from the context's.
  */
-typedef struct pieces {
+typedef struct tiling {
     const product *p;
     const kdl_tensor *result;
     char *out;
-    int64_t rows, each; /* rows of a piece, pieces of a matrix */
-} pieces;
+    int64_t rows, columns;    /* of a tile */
+    int64_t down, per_matrix; /* tiles below each other; all of a matrix */
+} tiling;
 
-/* Rows of a piece where the bits must not depend on the threads. */
-enum { PIECE = 128 };
-
-static kdl_status multiply_piece(void *user_data, size_t index, int worker)
+/* The length of the parts, alike but for the last, into which `side` falls, none above `most`. */
+static int64_t part_of(int64_t side, int64_t most)
 {
-    (void)worker;
-    const pieces *all = user_data;
-    const product *p = all->p;
-    size_t size = p->is_f64 ? sizeof(double) : sizeof(float);
-    int64_t matrix = (int64_t)index / all->each, first = (int64_t)index % all->each * all->rows;
-    int64_t left = p->m - first, rows = left < all->rows ? left : all->rows;
-    int64_t skipped = first * (p->a.transposed ? 1 : p->a.leading);
-    if (omp_get_max_threads() != 1)
-        omp_set_num_threads(1); /* of this thread */
-    multiply(p, rows,
-             p->a.data + (size_t)(batch_offset(p->a.tensor, all->result, matrix) + skipped) * size,
-             p->b.data + (size_t)batch_offset(p->b.tensor, all->result, matrix) * size,
-             all->out + (size_t)((matrix * p->m + first) * p->n) * size);
-    return KDL_OK;
+    int64_t count = at_least_1((side + most - 1) / most);
+    return ((side + count - 1) / count + 15) / 16 * 16;
 }
 
-/* Small products of a batch, which are not worth the threads one by one. */
-static bool is_small(const product *p)
+static tiling tile(const product *p, const kdl_tensor *result, char *out)
 {
-    return p->m * p->n * p->k < 1 << 21;
+    /* Large enough for the libraries' best speed; few ones are made smaller if they stay worth it. */
+    enum { ROWS = 128, FEWEST_ROWS = 32, COLUMNS = 192, FEW = 4, WORK = 1 << 21 };
+    tiling all = { .p = p, .result = result, .out = out };
+    all.columns = part_of(p->n, COLUMNS);
+    int64_t across = (p->n + all.columns - 1) / all.columns;
+    for (int64_t most = ROWS; most >= FEWEST_ROWS; most /= 2) {
+        all.rows = part_of(p->m, most);
+        all.down = (p->m + all.rows - 1) / all.rows;
+        if (across * all.down >= FEW || all.rows * all.columns < WORK / at_least_1(p->k))
+            break;
+    }
+    all.per_matrix = across * all.down;
+    return all;
+}
+
+static kdl_status multiply_tile(void *user_data, size_t index, int worker)
+{
+    (void)worker;
+    const tiling *all = user_data;
+    const product *p = all->p;
+    const size_t size = p->is_f64 ? sizeof(double) : sizeof(float);
+    int64_t matrix = (int64_t)index / all->per_matrix, within = (int64_t)index % all->per_matrix;
+    int64_t row = within % all->down * all->rows, column = within / all->down * all->columns;
+    int64_t rows = p->m - row < all->rows ? p->m - row : all->rows;
+    int64_t columns = p->n - column < all->columns ? p->n - column : all->columns;
+    int64_t a =
+        batch_offset(p->a.tensor, all->result, matrix) + row * (p->a.transposed ? 1 : p->a.leading);
+    int64_t b = batch_offset(p->b.tensor, all->result, matrix) +
+                column * (p->b.transposed ? p->b.leading : 1);
+    int64_t c = (matrix * p->m + row) * p->n + column;
+    int threads = omp_get_max_threads(); /* for products that this thread asks for */
+    if (threads != 1)
+        omp_set_num_threads(1);
+    multiply(p, rows, columns, p->a.data + (size_t)a * size, p->b.data + (size_t)b * size,
+             all->out + (size_t)c * size);
+    if (threads != 1)
+        omp_set_num_threads(threads);
+    return KDL_OK;
 }
 
 static void multiply_all(const product *p, const kdl_tensor *result, char *out)
 {
-    kdl_context *ctx = result->ctx;
-    int64_t count = result->numel / (p->m * p->n);
-    bool pieced = ctx->deterministic || (count > 1 && is_small(p));
-    pieces all = { p, result, out, ctx->deterministic ? PIECE : p->m, 1 };
-    all.each = (p->m + all.rows - 1) / all.rows;
-    set_threads(pieced ? 1 : ctx->threads);
-    if (pieced) {
-        kdl__parallel(ctx, (size_t)(count * all.each), multiply_piece, &all);
+    tiling all = tile(p, result, out);
+    if (p->k == 0) { /* which the libraries do not want */
+        if (p->beta == 0)
+            memset(out, 0, kdl_tensor_nbytes(result));
         return;
     }
-    size_t size = kdl_dtype_nbytes(result->storage->dtype);
-    for (int64_t i = 0; i < count; i++)
-        multiply(p, p->m, p->a.data + (size_t)batch_offset(p->a.tensor, result, i) * size,
-                 p->b.data + (size_t)batch_offset(p->b.tensor, result, i) * size,
-                 out + (size_t)(i * p->m * p->n) * size);
+    if (openblas_get_num_threads() != 1)
+        openblas_set_num_threads(1);
+    int64_t count = result->numel / (p->m * p->n);
+    (void)kdl__parallel(result->ctx, (size_t)(count * all.per_matrix), multiply_tile, &all);
 }
 
 kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, double beta,
