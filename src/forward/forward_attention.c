@@ -318,11 +318,11 @@ static void attend(const attention *a, kdl_tensor *const *qkv, kdl_tensor *mask,
     double scale = sqrt((double)a->heads / (double)a->options->embed_dim);
     kdl_tensor *weights =
         kdl__hold(&scope, kdl__attention_weights(qkv[0], qkv[1], &masking, scale));
-    weights = kdl__hold(
-        &scope, kdl_f_dropout(weights, a->options->dropout, kdl_module_training(a->module)));
+    weights = kdl__hold(&scope, kdl_f_dropout(weights, kdl_number(a->options->dropout),
+                                              kdl_module_training(a->module)));
     kdl_tensor *values = kdl__hold(&scope, kdl_matmul(weights, qkv[2]));
     kdl_tensor *joined = kdl__hold(&scope, kdl__cast(join_heads(a, values), dtype));
-    kdl_tensor *output = kdl_f_linear(joined, own(a, "out_proj.weight"), own(a, "out_proj.bias"));
+    kdl_tensor *output = kdl_forward(kdl_submodule(a->module, "out_proj"), joined);
     kdl__hold(&scope, output);
     /* Transposed as PyTorch's is, for a dropout behind it draws in the order of the memory. */
     outputs[0] = a->seq ? kdl_transpose(output, 0, 1) : unbatched(a, output, 1);

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from conftest import BUILD
-from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, KindlingError, NewTensor, Status,
-                      Tensor)
+from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, KindlingError, Module, NewTensor,
+                      Status, Tensor)
 from test_autograd import DTYPES
 from training import Training, assert_close, default_path, load_training
 
@@ -99,6 +99,21 @@ LAYERS = ("RNN(4, 5)", "RNN(4, 5, nonlinearity='relu')", "LSTM(4, 5)", "LSTM(4, 
 OPTIONS = ("", ", num_layers=2", ", bidirectional=True", ", bias=False", ", batch_first=True",
            ", num_layers=3, bidirectional=True, batch_first=True, bias=False",
            ", num_layers=3, dropout=0.4", ", num_layers=2, bidirectional=True, dropout=0.7")
+
+
+@pytest.mark.parametrize("call,path,name", (
+    ("LSTM(4, 5, num_layers=2)", "", "weight_hh_l1"), ("GRUCell(4, 5)", "", "weight_ih"),
+    ("MultiheadAttention(4, 2, dropout=0)", "", "in_proj_weight"),
+    ("MultiheadAttention(4, 2)", "out_proj", "weight")))
+def test_parametrized(context, call, path, name):
+    ours, theirs = twins(context, call, torch.float64)
+    child = context.call("kdl_submodule", ours, path.encode()) if path else ours.pointer
+    Module(context, context.library.kdl_module_retain(child)).parametrize("weight_norm", name=name)
+    nn.utils.parametrizations.weight_norm(getattr(theirs, path) if path else theirs, name)
+    inputs = [torch.randn(*shape, 4, dtype=torch.float64)
+              for shape in (((3, 2),) * (3 if "Attention" in call else 1) if "Cell" not in call
+                            else ((3,),))]
+    compare_function(context, ours, theirs, theirs, inputs, call, name)
 
 
 def first_states(module, batch, dtype):
