@@ -48,7 +48,10 @@ KDL_API double kdl_lr_scheduler_last_lr(kdl_lr_scheduler *scheduler, size_t grou
 /** LRScheduler.last_epoch; 0 for NULL and ChainedScheduler. */
 KDL_API int64_t kdl_lr_scheduler_last_epoch(const kdl_lr_scheduler *scheduler);
 
-/** A list of numbers, one a parameter group; of no values: not given. */
+/**
+ * A list of numbers, one a parameter group; of no values: not given. (The macros for lists are C's; in
+ * C++, where such a list would not live long enough, fill the struct.)
+ */
 typedef struct kdl_lr_values {
     const double *values; /**< borrowed during the call */
     size_t count;

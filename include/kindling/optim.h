@@ -33,8 +33,16 @@ KDL_API kdl_optimizer *kdl_optimizer_retain(kdl_optimizer *optimizer);
 /** Gives a reference back: the last frees it with its state; the parameters stay. NULL is ignored. */
 KDL_API void kdl_optimizer_release(kdl_optimizer *optimizer);
 
-/** Optimizer.step(). */
+/** Optimizer.step(). TypeError for LBFGS, which wants a closure. */
 KDL_API kdl_status kdl_optimizer_step(kdl_optimizer *optimizer);
+/** Sets all gradients to None, computes the loss and its gradients, and gives it (one reference). */
+typedef kdl_tensor *kdl_closure(void *user_data);
+/**
+ * Optimizer.step(closure): calls the closure, where gradients are recorded, then steps; LBFGS, which
+ * wants this, calls it several times. Gives the (first) loss (one reference); NULL on failure.
+ */
+KDL_API kdl_tensor *kdl_optimizer_step_closure(kdl_optimizer *optimizer, kdl_closure *closure,
+                                               void *user_data);
 /** Optimizer.zero_grad(): the parameters' gradients become None. */
 KDL_API kdl_status kdl_optimizer_zero_grad(kdl_optimizer *optimizer);
 
@@ -337,6 +345,32 @@ typedef struct kdl_muon_options {
     KDL__WITH(kdl_muon_options, KDL_MUON_DEFAULTS, (.lr = lr_, __VA_ARGS__), kdl_optim_muon_with,  \
               params)
 KDL_API kdl_optimizer *kdl_optim_muon_with(kdl_iterator params, const kdl_muon_options *options);
+
+/** Options of kdl_optim_lbfgs(); start from KDL_LBFGS_DEFAULTS. */
+typedef struct kdl_lbfgs_options {
+    size_t nbytes;              /**< sizeof(kdl_lbfgs_options), for the ABI */
+    double lr;                  /**< learning rate; PyTorch's default is 1 */
+    int64_t max_iter;           /**< of each step; default 20 */
+    int64_t max_eval;           /**< calls of the closure; default KDL_NONE_INT: max_iter * 5 / 4 */
+    double tolerance_grad;      /**< default 1e-7 */
+    double tolerance_change;    /**< default 1e-9 */
+    int64_t history_size;       /**< default 100 */
+    const char *line_search_fn; /**< NULL (the default) or "strong_wolfe" */
+} kdl_lbfgs_options;
+
+#define KDL_LBFGS_DEFAULTS                                                                         \
+    {                                                                                              \
+        sizeof(kdl_lbfgs_options), 1, 20, KDL_NONE_INT, 1e-7, 1e-9, 100, NULL                      \
+    }
+
+/**
+ * torch.optim.LBFGS (Nocedal, 1980; Liu and Nocedal, 1989), for parameters of one dtype in one group.
+ * Steps by kdl_optimizer_step_closure().
+ */
+#define kdl_optim_lbfgs(params, lr_, ...)                                                          \
+    KDL__WITH(kdl_lbfgs_options, KDL_LBFGS_DEFAULTS, (.lr = lr_, __VA_ARGS__),                     \
+              kdl_optim_lbfgs_with, params)
+KDL_API kdl_optimizer *kdl_optim_lbfgs_with(kdl_iterator params, const kdl_lbfgs_options *options);
 
 /**
  * Optimizer.add_param_group(): further parameters with arguments of their own, in the struct of the

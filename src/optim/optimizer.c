@@ -31,6 +31,8 @@ void kdl_optimizer_release(kdl_optimizer *optimizer)
     kdl_context *ctx = optimizer->ctx;
     for (size_t i = 0; i < optimizer->count; i++)
         kdl__optim_group_free(ctx, &optimizer->groups[i]);
+    if (optimizer->own)
+        optimizer->class->free_own(ctx, optimizer->own);
     kdl_free(ctx, optimizer->groups);
     kdl_free(ctx, optimizer->defaults);
     kdl_free(ctx, optimizer);
@@ -112,6 +114,9 @@ kdl_status kdl_optimizer_add_param_group(kdl_optimizer *optimizer, kdl_iterator 
         return optimizer ? optimizer->ctx->status : KDL_ERROR_VALUE;
     kdl_context *ctx = optimizer->ctx;
     kdl__optim_group group = { 0 };
+    if (optimizer->class->step_closure && optimizer->count > 0)
+        return kdl__fail(ctx, KDL_ERROR_VALUE,
+                         "LBFGS doesn't support per-parameter options (parameter groups)");
     if (!fill_group(optimizer, params, options, &group) &&
         kdl__grow(ctx, (void **)&optimizer->groups, &optimizer->capacity, optimizer->count + 1,
                   sizeof group))
@@ -152,6 +157,9 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
     if (!optimizer || kdl__failed(optimizer->ctx))
         return optimizer ? optimizer->ctx->status : KDL_ERROR_VALUE;
     kdl_context *ctx = optimizer->ctx;
+    if (!optimizer->class->step)
+        return kdl__fail(ctx, KDL_ERROR_TYPE,
+                         "LBFGS.step() missing 1 required positional argument: 'closure'");
     const kdl__tape *tape = kdl__no_grad(ctx);
     optimizer->has_stepped = true;
     for (size_t g = 0; g < optimizer->count; g++) {
@@ -168,6 +176,43 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
     }
     ctx->tape = tape;
     return ctx->status;
+}
+
+kdl_tensor *kdl__call_closure(kdl_optimizer *optimizer, kdl_closure *closure, void *user_data)
+{
+    kdl_context *ctx = optimizer->ctx;
+    bool was = kdl_set_grad_enabled(ctx, true);
+    kdl_tensor *loss = closure(user_data);
+    kdl_set_grad_enabled(ctx, was);
+    if (!loss && !kdl__failed(ctx))
+        kdl__fail_at(ctx, "kdl_optimizer_step_closure", KDL_ERROR_VALUE,
+                     "the closure gave no loss");
+    if (!kdl__failed(ctx))
+        return loss;
+    kdl_tensor_release(loss);
+    return NULL;
+}
+
+kdl_tensor *kdl_optimizer_step_closure(kdl_optimizer *optimizer, kdl_closure *closure,
+                                       void *user_data)
+{
+    if (!optimizer || kdl__failed(optimizer->ctx))
+        return NULL;
+    kdl_context *ctx = optimizer->ctx;
+    kdl_tensor *loss;
+    if (optimizer->class->step_closure) {
+        const kdl__tape *tape = kdl__no_grad(ctx);
+        optimizer->has_stepped = true;
+        loss = optimizer->class->step_closure(optimizer, closure, user_data);
+        ctx->tape = tape;
+    } else {
+        loss = kdl__call_closure(optimizer, closure, user_data);
+        kdl_optimizer_step(optimizer);
+    }
+    if (!kdl__failed(ctx))
+        return loss;
+    kdl_tensor_release(loss);
+    return NULL;
 }
 
 kdl_status kdl_optimizer_zero_grad(kdl_optimizer *optimizer)

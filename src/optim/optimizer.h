@@ -111,6 +111,15 @@ typedef struct kdl__optim_class {
     kdl_status (*begin)(kdl__optim_param *param, const void *options);
     /* One step of one parameter, whose gradient (of its dtype) is there. */
     kdl_status (*step)(kdl__optim_param *param, kdl_tensor *grad, const void *options);
+    /*
+     * For one that evaluates the loss itself, and has one group only: a step of all parameters (gives
+     * the loss), and what it keeps (kdl_optimizer's `own`) into a state_dict, out of one where its
+     * entries begin with `prefix` (a new one; an error is recorded), and freed.
+     */
+    kdl_tensor *(*step_closure)(kdl_optimizer *optimizer, kdl_closure *closure, void *user_data);
+    void (*save_own)(const kdl_optimizer *optimizer, kdl_state_dict *dict);
+    void *(*load_own)(kdl_optimizer *optimizer, kdl_state_dict *dict, const char *prefix);
+    void (*free_own)(kdl_context *ctx, void *own);
 } kdl__optim_class;
 
 /* The table of an optimiser's entries, and their number. */
@@ -124,6 +133,7 @@ struct kdl_optimizer {
     void *defaults; /* the constructor's arguments, which further groups begin with */
     kdl__optim_group *groups;
     size_t count, capacity;
+    void *own; /* the class's, when it has step_closure */
 };
 
 kdl_optimizer *kdl__optimizer_new(const kdl__optim_class *class, kdl_iterator params,
@@ -157,12 +167,20 @@ static inline void kdl__schedule(kdl__optim_group *group, kdl__scheduled which, 
 
 /* torch.linalg.vector_norm(tensor, p) of f32 or f64, and of numbers: in double, not rounded. */
 kdl_status kdl__norm(kdl_tensor *tensor, double p, double *norm);
+/* torch.dot(a, b) of as many elements in one dtype, likewise. */
+kdl_status kdl__dot(kdl_tensor *a, kdl_tensor *b, double *product);
 double kdl__norm_of(const double *values, size_t count, double p);
 
 /* Frees what a group holds. */
 void kdl__optim_group_free(kdl_context *ctx, kdl__optim_group *group);
 /* The sizes that a state of a parameter has. */
 kdl_shape kdl__optim_state_shape(const kdl__optim_param *param, int index);
+/* Puts a tensor (consumed) under "state.<index>.<name>". */
+void kdl__put_state(kdl_state_dict *dict, size_t index, const char *name, kdl_tensor *tensor);
+/* A tensor of one number, f32, f64 or i64. */
+kdl_tensor *kdl__number_tensor(kdl_context *ctx, double value, kdl_dtype dtype);
+/* The loss that a closure gives where gradients are recorded; NULL when an error stands. */
+kdl_tensor *kdl__call_closure(kdl_optimizer *optimizer, kdl_closure *closure, void *user_data);
 /* Makes the index-th state of a parameter, filled with `initial`, unless it is there. */
 kdl_status kdl__optim_state(kdl__optim_param *param, int index, double initial);
 

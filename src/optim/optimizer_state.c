@@ -21,8 +21,7 @@ static kdl_status refusal(const kdl_optimizer *optimizer)
 
 /* ---- saving ------------------------------------------------------------------------------ */
 
-/* Puts a tensor (consumed) under "state.<index>.<name>". */
-static void put_state(kdl_state_dict *dict, size_t index, const char *name, kdl_tensor *tensor)
+void kdl__put_state(kdl_state_dict *dict, size_t index, const char *name, kdl_tensor *tensor)
 {
     kdl_context *ctx = kdl_state_dict_context(dict);
     char *key = kdl__asprintf(ctx, "state.%zu.%s", index, name);
@@ -33,13 +32,16 @@ static void put_state(kdl_state_dict *dict, size_t index, const char *name, kdl_
     kdl_free(ctx, key);
 }
 
-static kdl_tensor *scalar_tensor(kdl_context *ctx, double value, kdl_dtype dtype)
+kdl_tensor *kdl__number_tensor(kdl_context *ctx, double value, kdl_dtype dtype)
 {
     kdl_tensor *tensor = kdl__new_values(ctx, dtype, 0, NULL);
+    void *data = tensor ? tensor->storage->data : NULL;
     if (tensor && dtype == KDL_F64)
-        *(double *)tensor->storage->data = value;
+        *(double *)data = value;
+    else if (tensor && dtype == KDL_I64)
+        *(int64_t *)data = (int64_t)value;
     else if (tensor)
-        *(float *)tensor->storage->data = (float)value;
+        *(float *)data = (float)value;
     return tensor;
 }
 
@@ -51,11 +53,12 @@ static void save_param(const kdl__optim_param *param, size_t index, kdl_state_di
     for (int i = 0; i < KDL__MAX_STATES; i++)
         has_state = has_state || param->states[i];
     for (int i = 0; has_state && i < KDL__MAX_SCALARS && class->scalars[i]; i++)
-        put_state(dict, index, class->scalars[i],
-                  scalar_tensor(ctx, param->scalars[i], param->wide && i ? KDL_F64 : KDL_F32));
+        kdl__put_state(
+            dict, index, class->scalars[i],
+            kdl__number_tensor(ctx, param->scalars[i], param->wide && i ? KDL_F64 : KDL_F32));
     for (int i = 0; i < KDL__MAX_STATES; i++)
         if (param->states[i])
-            put_state(dict, index, class->states[i], kdl_tensor_retain(param->states[i]));
+            kdl__put_state(dict, index, class->states[i], kdl_tensor_retain(param->states[i]));
 }
 
 kdl_state_dict *kdl_optimizer_state_dict(kdl_optimizer *optimizer)
@@ -67,6 +70,8 @@ kdl_state_dict *kdl_optimizer_state_dict(kdl_optimizer *optimizer)
     for (size_t g = 0; dict && g < optimizer->count; g++)
         for (size_t i = 0; i < optimizer->groups[g].count && !refuses(optimizer); i++)
             save_param(&optimizer->groups[g].params[i], index++, dict);
+    if (dict && optimizer->class->save_own)
+        optimizer->class->save_own(optimizer, dict);
     if (!refuses(optimizer))
         return dict;
     kdl_state_dict_release(dict);
@@ -163,6 +168,7 @@ typedef struct loading {
     kdl__optim_group *groups; /* as many as the optimiser has */
     int64_t *ids;             /* of each parameter, in the order of the groups */
     size_t count, next;       /* of parameters; where the next id probably is */
+    void *own;                /* for one that evaluates the loss itself */
 } loading;
 
 static kdl_status fail_entry(loading *l, const char *key, const char *wanted)
@@ -330,6 +336,23 @@ static void read_entry(loading *l, const char *key, kdl_tensor *value)
         param->wide = kdl__float_index(old->tensor);
 }
 
+static void read_states(loading *l, kdl_state_dict *dict)
+{
+    const kdl__optim_class *class = l->optimizer->class;
+    if (class->load_own) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "state.%lld.", (long long)l->ids[0]);
+        l->own = class->load_own(l->optimizer, dict, prefix);
+        return;
+    }
+    for (size_t i = 0; i < kdl_state_dict_count(dict) && !kdl__failed(l->ctx); i++) {
+        const char *key = kdl_state_dict_key(dict, i);
+        kdl_tensor *value = kdl_state_dict_get(dict, key);
+        if (value)
+            read_entry(l, key, value);
+    }
+}
+
 /* Puts what was read in the place of what is there. */
 static void replace(loading *l)
 {
@@ -344,6 +367,9 @@ static void replace(loading *l)
         *old = *group;
         *group = previous; /* freed at the end */
     }
+    void *own = l->optimizer->own;
+    l->optimizer->own = l->own;
+    l->own = own;
 }
 
 static kdl_status load(kdl_optimizer *optimizer, kdl_state_dict *dict, const char *param_groups,
@@ -355,14 +381,12 @@ static kdl_status load(kdl_optimizer *optimizer, kdl_state_dict *dict, const cha
     l.json = kdl__json_parse(ctx, place, param_groups, strlen(param_groups));
     if (l.json)
         read_groups(&l);
-    for (size_t i = 0; i < kdl_state_dict_count(dict) && !kdl__failed(ctx); i++) {
-        const char *key = kdl_state_dict_key(dict, i);
-        kdl_tensor *value = kdl_state_dict_get(dict, key);
-        if (value)
-            read_entry(&l, key, value);
-    }
+    if (!kdl__failed(ctx))
+        read_states(&l, dict);
     if (!kdl__failed(ctx))
         replace(&l);
+    if (l.own)
+        optimizer->class->free_own(ctx, l.own);
     for (size_t g = 0; l.groups && g < optimizer->count; g++)
         kdl__optim_group_free(ctx, &l.groups[g]);
     ctx->tape = tape;

@@ -4,11 +4,12 @@ import ctypes
 import json
 
 import safetensors.torch
+import torch
 from safetensors import safe_open
 
 from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Iterator,
-                      IterationOptions, NewStateDict, OwnedText, Status)
-from training import NO_FLOAT
+                      IterationOptions, NewStateDict, NewTensor, OwnedText, Status)
+from training import NO_FLOAT, NO_INT
 
 # The fields of kdl_<name>_options after nbytes, with PyTorch's defaults.
 ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0,
@@ -37,6 +38,8 @@ FIELDS = {
                   "weight_decay": 0.0, "maximize": False},
     "Muon": {"lr": 1e-3, "weight_decay": 0.1, "momentum": 0.95, "nesterov": True, "ns_a": 3.4445,
              "ns_b": -4.7750, "ns_c": 2.0315, "eps": 1e-7, "ns_steps": 5, "adjust_lr_fn": None},
+    "LBFGS": {"lr": 1.0, "max_iter": 20, "max_eval": NO_INT, "tolerance_grad": 1e-7,
+              "tolerance_change": 1e-9, "history_size": 100, "line_search_fn": None},
 }
 LISTS = {"betas": ("beta1", "beta2"), "ns_coefficients": ("ns_a", "ns_b", "ns_c"), "etas": ("eta_minus", "eta_plus"),
          "step_sizes": ("step_size_min", "step_size_max")}
@@ -53,7 +56,10 @@ class ClipOptions(ctypes.Structure):
     _fields_ = [("nbytes", SIZE), ("norm_type", DOUBLE), ("error_if_nonfinite", BOOL)]
 
 
+CLOSURE = ctypes.CFUNCTYPE(POINTER, POINTER)
+
 FUNCTIONS.update({
+    "kdl_optimizer_step_closure": (NewTensor, POINTER, CLOSURE, POINTER),
     "kdl_clip_grad_norm_with_": (DOUBLE, Iterator, DOUBLE, ctypes.POINTER(ClipOptions)),
     "kdl_clip_grad_value_": (Status, Iterator, DOUBLE),
     **{f"kdl_optim_{name.lower()}_with": (POINTER, Iterator, ctypes.POINTER(struct))
@@ -95,8 +101,16 @@ def parameters(context, module):
 
 def flat(state_dict):
     """(tensors by name, the groups' JSON) of PyTorch's state_dict."""
-    tensors = {f"state.{index}.{name}": value for index, state in state_dict["state"].items()
-               for name, value in state.items()}
+    tensors = {}
+    for index, state in state_dict["state"].items():
+        for name, value in state.items():
+            if isinstance(value, list) and name != "al":  # LBFGS: what it fills anew at each step
+                tensors.update({f"state.{index}.{name}.{i}": torch.as_tensor(item)
+                                for i, item in enumerate(value)})
+            elif isinstance(value, float):
+                tensors[f"state.{index}.{name}"] = torch.tensor(value, dtype=torch.float64)
+            elif not isinstance(value, list):
+                tensors[f"state.{index}.{name}"] = torch.as_tensor(value)
     return tensors, json.dumps(state_dict["param_groups"])
 
 
@@ -105,7 +119,16 @@ def unflat(tensors, groups):
     state = {}
     for key, value in tensors.items():
         _, index, name = key.split(".", 2)
-        state.setdefault(int(index), {})[name] = value
+        entries = state.setdefault(int(index), {})
+        if name in ("func_evals", "n_iter", "prev_loss"):
+            entries[name] = value.item()
+        elif "." in name:  # the elements of a list come in their order
+            entries.setdefault(name.split(".")[0], []).append(value)
+        else:
+            entries[name] = value
+    for entries in state.values():
+        if entries.get("n_iter") == 1:
+            entries.update({"old_dirs": [], "old_stps": [], "ro": []})
     return {"state": state, "param_groups": json.loads(groups)}
 
 
@@ -141,6 +164,13 @@ class Optimizer:
 
     def step(self):
         self.context.call("kdl_optimizer_step", self)
+
+    def step_closure(self, closure):
+        """step(closure): the closure gives a Tensor, or None on failure."""
+        def call(_):
+            loss = closure()
+            return loss and self.context.library.kdl_tensor_retain(loss.pointer)
+        return self.context.call("kdl_optimizer_step_closure", self, CLOSURE(call), None)
 
     def zero_grad(self):
         self.context.call("kdl_optimizer_zero_grad", self)
