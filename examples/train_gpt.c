@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A small GPT learns the text of a file (README.md unless another one is given) character by
- * character. Its twin is train_gpt.py.
+ * character, then writes on from its beginning. Its twin is train_gpt.py.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "training.h"
 
 enum { CONTEXT = 32, WIDTH = 64, HEADS = 4, LAYERS = 2, BATCH = 16, STEPS = 200 };
+enum { WRITTEN = 72 };
 
 /* What a function makes on its way; it is released when the function is through. */
 typedef struct scratch {
@@ -105,52 +107,74 @@ static kdl_module *gpt_new(kdl_context *ctx, int64_t characters)
     return gpt;
 }
 
-/*
- * A file's bytes as numbers in the order of those that occur, of which *characters is the count:
- * rows of CONTEXT as `inputs`, and what follows each byte as `labels`. False: there is no row.
- */
-static bool read_text(kdl_context *ctx, const char *path, int64_t *characters, kdl_tensor **inputs,
-                      kdl_tensor **labels)
+/* A text's characters (bytes) as numbers in the order of those that occur, and these. */
+typedef struct text {
+    int64_t count, characters;
+    unsigned char character[256];
+    int64_t ids[1 << 20];
+} text;
+
+static bool read_text(text *t, const char *path)
 {
-    static int64_t ids[1 << 20];
-    int64_t count = 0, number[256] = { 0 };
+    int64_t number[256] = { 0 };
     FILE *file = fopen(path, "rb");
     if (!file)
         return false;
-    for (int byte; count < 1 << 20 && (byte = getc(file)) != EOF; number[byte] = 1)
-        ids[count++] = byte;
-    fclose(file);
-    *characters = 0;
-    for (int byte = 0; byte < 256; byte++)
-        number[byte] = number[byte] ? (*characters)++ : -1;
-    for (int64_t i = 0; i < count; i++)
-        ids[i] = number[ids[i]];
-    int64_t rows = count > 0 ? (count - 1) / CONTEXT : 0;
-    *inputs = kdl_tensor_from_data(ctx, KDL_I64, KDL_SHAPE(rows, CONTEXT), ids);
-    *labels = kdl_tensor_from_data(ctx, KDL_I64, KDL_SHAPE(rows, CONTEXT), ids + 1);
-    return rows > 0;
+    for (int byte; t->count < 1 << 20 && (byte = getc(file)) != EOF; number[byte] = 1)
+        t->ids[t->count++] = byte;
+    for (int byte = 0; byte < 256; byte++) {
+        if (number[byte])
+            t->character[t->characters] = (unsigned char)byte;
+        number[byte] = number[byte] ? t->characters++ : -1;
+    }
+    for (int64_t i = 0; i < t->count; i++)
+        t->ids[i] = number[t->ids[i]];
+    return fclose(file) == 0 && t->count > CONTEXT;
+}
+
+/* Prints what the network writes behind the text's beginning: always the likeliest character. */
+static void write_on(kdl_module *gpt, const text *t)
+{
+    int64_t window[CONTEXT];
+    memcpy(window, t->ids, sizeof window);
+    for (int i = 0; i < WRITTEN; i++) {
+        kdl_tensor *ids =
+            kdl_tensor_from_data(kdl_module_context(gpt), KDL_I64, KDL_SHAPE(1, CONTEXT), window);
+        kdl_tensor *scores = kdl_forward(gpt, ids), *best = kdl_argmax(scores, 1, false);
+        memmove(window, window + 1, sizeof window - sizeof *window);
+        window[CONTEXT - 1] = best ? (int64_t)kdl_tensor_get(best, (int64_t[]){ 0, -1 }) : 0;
+        putchar(t->character[window[CONTEXT - 1]]);
+        kdl_tensor_release(best);
+        kdl_tensor_release(scores);
+        kdl_tensor_release(ids);
+    }
+    putchar('\n');
 }
 
 int main(int argc, char **argv)
 {
+    static text t;
     training run = training_begin(argc, argv, "README.md");
-    kdl_context *ctx = kdl_context_new(NULL);
-    int64_t characters;
-    kdl_tensor *inputs = NULL, *labels = NULL;
-    kdl_train_enable(ctx);
-    if (!read_text(ctx, run.text, &characters, &inputs, &labels)) {
+    if (!read_text(&t, run.text)) {
         fprintf(stderr, "%s: no text of more than %d characters\n", run.text, CONTEXT);
         return EXIT_FAILURE;
     }
+    kdl_context *ctx = kdl_context_new(NULL);
+    kdl_train_enable(ctx);
     kdl_manual_seed(ctx, 4);
-    kdl_module *net = gpt_new(ctx, characters);
+    kdl_module *net = gpt_new(ctx, t.characters);
     kdl_module_to(net, run.dtype);
+    kdl_shape rows = KDL_SHAPE((t.count - 1) / CONTEXT, CONTEXT);
+    kdl_tensor *inputs = kdl_tensor_from_data(ctx, KDL_I64, rows, t.ids);
+    kdl_tensor *labels = kdl_tensor_from_data(ctx, KDL_I64, rows, t.ids + 1);
     kdl_data_loader *loader = kdl_data_loader_new(KDL_TENSOR_DATASET(inputs, labels),
                                                   .batch_size = BATCH, .shuffle = true);
     kdl_optimizer *optimizer = kdl_optim_adamw(kdl_named_parameters(net), 3e-3);
     fit(&run, net, loader, optimizer, STEPS);
+    kdl_set_grad_enabled(ctx, false);
     kdl_tensor *scores = kdl_forward(net, inputs);
     int status = training_end(&run, net, accuracy(scores, labels));
+    write_on(net, &t);
     kdl_tensor_release(scores);
     kdl_tensor_release(inputs);
     kdl_tensor_release(labels);

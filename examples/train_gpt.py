@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from support.training import accuracy, fit, show
 
 CONTEXT, WIDTH, HEADS, LAYERS, BATCH, STEPS = 32, 64, 4, 2, 16, 200
+WRITTEN = 72
 
 
 class Block(nn.Module):
@@ -82,5 +83,19 @@ def train(dtype=torch.float32, prepare=lambda net: None, text="README.md"):
     return losses, accuracy(net(inputs), labels)
 
 
+def write_on(net, ids, characters):
+    """What the network writes behind the text's beginning: always the likeliest character."""
+    written = ids[:CONTEXT]
+    for _ in range(WRITTEN):
+        written = torch.cat((written, net(written[None, -CONTEXT:]).argmax(1)[0, -1:]))
+    return bytes(characters[i] for i in written[CONTEXT:]).decode()
+
+
+def main(text="README.md"):
+    nets = []
+    show(*train(prepare=nets.append, text=text))
+    print(write_on(nets[0], *read_text(text)))
+
+
 if __name__ == "__main__":
-    show(*train(text=sys.argv[1] if len(sys.argv) > 1 else "README.md"))
+    main(*sys.argv[1:])
