@@ -64,6 +64,13 @@ typedef struct kdl_backward_options {
     KDL__WITH(kdl_backward_options, KDL_BACKWARD_DEFAULTS, (__VA_ARGS__), kdl_backward_with, tensor)
 KDL_API kdl_status kdl_backward_with(kdl_tensor *tensor, const kdl_backward_options *options);
 
+/**
+ * Tensor.grad._indices()[0] of a sparse gradient (borrowed), i64: kdl_tensor_grad() then has those
+ * rows of the tensor only, and one may be there more than once. NULL: the gradient is dense, or None.
+ * Sparse gradients come from kdl_f_embedding(..., .sparse = true); kdl_optim_sparse_adam() takes them.
+ */
+KDL_API kdl_tensor *kdl_tensor_grad_rows(const kdl_tensor *tensor);
+
 /** Tensor.is_leaf: whether it was not computed from tensors that require gradients. */
 KDL_API bool kdl_tensor_is_leaf(const kdl_tensor *tensor);
 /** Tensor.retain_grad(): a tensor that is no leaf gets its gradient too. RuntimeError as PyTorch. */

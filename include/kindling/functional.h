@@ -124,19 +124,21 @@ typedef struct kdl_f_embedding_options {
     double max_norm;         /**< default KDL_NONE_FLOAT */
     double norm_type;        /**< default 2 */
     bool scale_grad_by_freq; /**< default false */
+    bool sparse;             /**< default false: the weight's gradient is dense */
 } kdl_f_embedding_options;
 
 #define KDL_F_EMBEDDING_DEFAULTS                                                                   \
     {                                                                                              \
-        sizeof(kdl_f_embedding_options), KDL_NONE_INT, KDL_NONE_FLOAT, 2.0, false                  \
+        sizeof(kdl_f_embedding_options), KDL_NONE_INT, KDL_NONE_FLOAT, 2.0, false, false           \
     }
 
 /**
  * F.embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
- * scale_grad_by_freq=False): rows of weight (num_embeddings, embedding_dim) by indices of any sizes
+ * scale_grad_by_freq=False, sparse=False): rows of weight (num_embeddings, embedding_dim) by indices of any sizes
  * (i64 or i32). Row padding_idx gets no gradient. With max_norm, rows that are longer by that norm
  * are first shortened to it, in place. scale_grad_by_freq divides a row's gradient by how often it
- * was asked for. IndexError for an index outside the table, RuntimeError for other dtypes.
+ * was asked for. With `sparse` a leaf's gradient has the rows that were asked for only
+ * (kdl_tensor_grad_rows()). IndexError for an index outside the table, RuntimeError for other dtypes.
  */
 #define kdl_f_embedding(input, weight, ...)                                                        \
     KDL__WITH(kdl_f_embedding_options, KDL_F_EMBEDDING_DEFAULTS, (__VA_ARGS__),                    \

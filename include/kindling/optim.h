@@ -121,6 +121,30 @@ typedef struct kdl_adam_options {
 KDL_API kdl_optimizer *kdl_optim_adam_with(kdl_iterator params, const kdl_adam_options *options);
 KDL_API kdl_optimizer *kdl_optim_adamw_with(kdl_iterator params, const kdl_adam_options *options);
 
+/** Options of kdl_optim_sparse_adam(); start from KDL_SPARSE_ADAM_DEFAULTS. */
+typedef struct kdl_sparse_adam_options {
+    size_t nbytes;       /**< sizeof(kdl_sparse_adam_options), for the ABI */
+    double lr;           /**< default 1e-3; above 0 */
+    double beta1, beta2; /**< default 0.9, 0.999 */
+    double eps;          /**< default 1e-8; above 0 */
+    bool maximize;       /**< default false */
+} kdl_sparse_adam_options;
+
+#define KDL_SPARSE_ADAM_DEFAULTS                                                                   \
+    {                                                                                              \
+        sizeof(kdl_sparse_adam_options), 1e-3, 0.9, 0.999, 1e-8, false                             \
+    }
+
+/**
+ * torch.optim.SparseAdam(params, lr, betas, eps, maximize): of the rows that a sparse gradient has
+ * (kdl_tensor_grad_rows()); averages of the others stay as they are. RuntimeError for dense ones.
+ */
+#define kdl_optim_sparse_adam(params, lr_, ...)                                                    \
+    KDL__WITH(kdl_sparse_adam_options, KDL_SPARSE_ADAM_DEFAULTS, (.lr = lr_, __VA_ARGS__),         \
+              kdl_optim_sparse_adam_with, params)
+KDL_API kdl_optimizer *kdl_optim_sparse_adam_with(kdl_iterator params,
+                                                  const kdl_sparse_adam_options *options);
+
 /** Options of kdl_optim_rmsprop(); start from KDL_RMSPROP_DEFAULTS. */
 typedef struct kdl_rmsprop_options {
     size_t nbytes;       /**< sizeof(kdl_rmsprop_options), for the ABI */

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "autograd/function.h"
+#include "compute/table.h"
+#include "kindling/math.h"
 
 /* ---- the heap of functions whose gradients have begun to come in -------------------------- */
 
@@ -76,12 +78,34 @@ static kdl_tensor *copy_for(kdl_tensor *leaf, kdl_tensor *grad)
     return copy;
 }
 
+/* Zeros of an edge's sizes, to which the rows are added. One reference. */
+static kdl_tensor *as_dense(kdl_context *ctx, int ndim, const int64_t *sizes, kdl_tensor *rows,
+                            kdl_tensor *grad)
+{
+    kdl_tensor *table = kdl__new_values(ctx, grad->storage->dtype, ndim, sizes);
+    const int64_t *indices = kdl_tensor_data(rows);
+    if (table && indices) {
+        memset(table->storage->data, 0, kdl_tensor_nbytes(table));
+        kdl__add_rows(table, grad, &(kdl__row_sum){ indices, NULL, NULL, rows->numel, -1 });
+    }
+    return table;
+}
+
+/* A leaf's sparse gradient becomes a dense one. */
+static void make_dense(kdl_tensor *leaf)
+{
+    kdl_tensor *table = as_dense(leaf->ctx, leaf->ndim, leaf->dims, leaf->grad_rows, leaf->grad);
+    kdl_tensor_set_grad(leaf, table);
+}
+
 /* A leaf's gradient: memory of its own at first, added to in place later. Consumes `grad`. */
 static void accumulate_leaf(kdl_tensor *leaf, kdl_tensor *grad)
 {
     kdl__function *hooks = leaf->autograd;
     if (hooks)
         grad = kdl__run_hooks(hooks, grad);
+    if (grad && leaf->grad_rows)
+        make_dense(leaf);
     if (grad && !leaf->grad) {
         bool fits = is_own(grad) && kdl_tensor_is_contiguous(leaf);
         leaf->grad = fits ? kdl_tensor_retain(grad) : copy_for(leaf, grad);
@@ -119,6 +143,54 @@ static void give_function(kdl__function *function, kdl_tensor *grad)
         function->grad = grad;
     else
         kdl_tensor_release(grad);
+}
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+/* Consumes both. */
+static void accumulate_rows(kdl_tensor *leaf, kdl_tensor *rows, kdl_tensor *grad)
+{
+    if (leaf->grad && !leaf->grad_rows) {
+        kdl__add_rows(leaf->grad, grad,
+                      &(kdl__row_sum){ kdl_tensor_data(rows), NULL, NULL, rows->numel, -1 });
+        leaf->grad->storage->version++;
+        kdl_tensor_release(rows);
+        kdl_tensor_release(grad);
+        return;
+    }
+    if (leaf->grad_rows) {
+        kdl__scope scope = { 0 };
+        kdl_tensor *both[] = { leaf->grad_rows, kdl__hold(&scope, rows) };
+        kdl_tensor *values[] = { leaf->grad, kdl__hold(&scope, grad) };
+        rows = kdl_cat(both, 2, 0);
+        grad = kdl_cat(values, 2, 0);
+        kdl__close(&scope, NULL);
+    }
+    if (rows && grad && !kdl__failed(leaf->ctx)) {
+        kdl_tensor_set_grad(leaf, NULL);
+        leaf->grad = grad; /* not of the leaf's sizes, as a set one must be */
+        leaf->grad_rows = rows;
+        return;
+    }
+    kdl_tensor_release(rows);
+    kdl_tensor_release(grad);
+}
+
+void kdl__give_rows(kdl__function *function, int index, kdl_tensor *rows, kdl_tensor *grad)
+{
+    const kdl__edge *edge = &function->edges[index];
+    bool sparse = edge->leaf && !edge->leaf->autograd && rows && grad &&
+                  grad->storage->dtype == edge->dtype && !kdl__failed(function->ctx);
+    if (sparse) { /* hooks want a tensor of the leaf's sizes */
+        accumulate_rows(edge->leaf, rows, grad);
+        return;
+    }
+    kdl_tensor *table = NULL;
+    if (rows && grad && !kdl__failed(function->ctx))
+        table = as_dense(function->ctx, edge->ndim, edge->sizes, rows, grad);
+    kdl_tensor_release(rows);
+    kdl_tensor_release(grad);
+    kdl__give(function, index, table);
 }
 
 void kdl__give(kdl__function *function, int index, kdl_tensor *grad)

@@ -163,14 +163,44 @@ static kdl_tensor *row_major_grad(kdl_tensor *grad)
 
 /* ---- embedding --------------------------------------------------------------------------- */
 
-/* integers: the padding's index; whether gradients are scaled by frequency. */
+/* The rows that were asked for, without the padding, and their gradients. */
+static void give_sparse(kdl__function *function, kdl_tensor *g, kdl_tensor *indices)
+{
+    kdl_context *ctx = function->ctx;
+    const int64_t *values = kdl_tensor_data(indices);
+    int64_t count = 0, width = function->edges[0].sizes[1], padding = function->integers[0];
+    for (int64_t i = 0; i < indices->numel; i++)
+        count += values[i] != padding;
+    kdl_tensor *rows = kdl__new_values(ctx, KDL_I64, 1, &count);
+    kdl_tensor *grad = kdl__new_values(ctx, g->storage->dtype, 2, (int64_t[]){ count, width });
+    size_t nbytes = (size_t)width * kdl_dtype_nbytes(g->storage->dtype);
+    const char *from = kdl_tensor_data(g);
+    for (int64_t i = 0, at = 0; rows && grad && i < indices->numel; i++) {
+        if (values[i] == padding)
+            continue;
+        ((int64_t *)rows->storage->data)[at] = values[i];
+        memcpy((char *)grad->storage->data + (size_t)at++ * nbytes, from + (size_t)i * nbytes,
+               nbytes);
+    }
+    kdl__give_rows(function, 0, rows, grad);
+}
+
+/* integers: the padding's index; whether gradients are scaled by frequency; whether sparse. */
 static void embedding_backward(kdl__function *function, kdl_tensor *grad)
 {
     kdl_context *ctx = function->ctx;
     kdl_tensor *indices = kdl__saved_value(function, 0);
     kdl_tensor *g = indices ? row_major_grad(grad) : NULL, *table = NULL;
     double *scales = NULL;
-    if (g)
+    if (g && function->integers[2] && function->integers[1]) {
+        kdl__fail_at(ctx, "kdl_backward", KDL_ERROR_RUNTIME,
+                     "embedding_backward: scale_grad_by_freq not supported with sparse gradients");
+    } else if (g && function->integers[2]) {
+        give_sparse(function, g, indices);
+        kdl_tensor_release(g);
+        return;
+    }
+    if (g && !kdl__failed(ctx))
         table = new_table_grad(function, g->storage->dtype);
     const int64_t *values = table ? kdl_tensor_data(indices) : NULL;
     if (values && function->integers[1])
@@ -222,6 +252,7 @@ kdl_tensor *kdl_f_embedding_with(kdl_tensor *input, kdl_tensor *weight,
         if (function) {
             function->integers[0] = l.padding;
             function->integers[1] = o.scale_grad_by_freq;
+            function->integers[2] = o.sparse;
         }
         kdl__save(function, 0, l.indices);
     }

@@ -105,6 +105,12 @@ kdl_tensor *kdl__saved_value(kdl__function *function, int place);
  */
 void kdl__give(kdl__function *function, int index, kdl_tensor *grad);
 
+/*
+ * The same of rows of the input, (n, ...), by their numbers (n), i64: a leaf keeps them as they are,
+ * a sparse gradient. Consumes both.
+ */
+void kdl__give_rows(kdl__function *function, int index, kdl_tensor *rows, kdl_tensor *grad);
+
 void kdl__function_release(kdl__function *function);
 /* Frees what was kept, which a backward pass has used. */
 void kdl__free_graph(kdl__function *function);

@@ -308,6 +308,11 @@ const char *kdl_tensor_grad_fn(const kdl_tensor *tensor)
     return function ? function->name : NULL;
 }
 
+kdl_tensor *kdl_tensor_grad_rows(const kdl_tensor *tensor)
+{
+    return tensor ? tensor->grad_rows : NULL;
+}
+
 uint32_t kdl_tensor_version(const kdl_tensor *tensor)
 {
     return tensor->storage->version;

@@ -36,7 +36,7 @@ static kdl_tensor *embedding(kdl_module *module, kdl_tensor *input)
     return kdl_f_embedding(input, kdl_parameter(module, "weight"), .padding_idx = own->padding_idx,
                            .max_norm = kdl_number(own->max_norm),
                            .norm_type = kdl_number(own->norm_type),
-                           .scale_grad_by_freq = own->scale_grad_by_freq);
+                           .scale_grad_by_freq = own->scale_grad_by_freq, .sparse = own->sparse);
 }
 
 /* {input, offsets, per_sample_weights}. */

@@ -152,6 +152,20 @@ size_t kdl_optimizer_group_count(const kdl_optimizer *optimizer)
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
+/* RuntimeError for a sparse gradient where a dense one is needed, or the other way round. */
+static kdl_status check_layout(const kdl_optimizer *optimizer, const kdl_tensor *param)
+{
+    bool sparse = optimizer->class->sparse;
+    if (sparse == (param->grad_rows != NULL))
+        return KDL_OK;
+    return kdl__fail_at(optimizer->ctx, optimizer->class->name, KDL_ERROR_RUNTIME,
+                        sparse ? "SparseAdam does not support dense gradients, please consider "
+                                 "Adam instead"
+                               : "%s does not support sparse gradients, please consider "
+                                 "kdl_optim_sparse_adam instead",
+                        optimizer->class->name);
+}
+
 kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
 {
     if (!optimizer || kdl__failed(optimizer->ctx))
@@ -166,7 +180,7 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
         kdl__optim_group *group = &optimizer->groups[g];
         for (size_t i = 0; i < group->count && !kdl__failed(ctx); i++) {
             kdl__optim_param *param = &group->params[i];
-            if (!param->tensor->grad)
+            if (!param->tensor->grad || check_layout(optimizer, param->tensor))
                 continue;
             param->scalars[0]++;
             if (optimizer->class->step(param, param->tensor->grad, group->options))

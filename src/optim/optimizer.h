@@ -109,6 +109,7 @@ typedef struct kdl__optim_class {
     kdl_status (*check)(kdl_context *ctx, const void *options);
     /* What is done when a parameter is added; NULL: nothing. */
     kdl_status (*begin)(kdl__optim_param *param, const void *options);
+    bool sparse; /* takes sparse gradients only; the others take dense ones */
     /* One step of one parameter, whose gradient (of its dtype) is there. */
     kdl_status (*step)(kdl__optim_param *param, kdl_tensor *grad, const void *options);
     /*

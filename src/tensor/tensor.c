@@ -47,6 +47,7 @@ void kdl_tensor_release(kdl_tensor *tensor)
     if (tensor->release_autograd)
         tensor->release_autograd(tensor->autograd);
     kdl_tensor_release(tensor->grad);
+    kdl_tensor_release(tensor->grad_rows);
     kdl_tensor_release(tensor->base);
     kdl__storage_release(tensor->storage);
     kdl_free(ctx, tensor);
@@ -188,7 +189,9 @@ kdl_status kdl_tensor_set_grad(kdl_tensor *tensor, kdl_tensor *grad)
         return kdl__refusal(tensor);
     }
     kdl_tensor_release(tensor->grad);
+    kdl_tensor_release(tensor->grad_rows);
     tensor->grad = grad;
+    tensor->grad_rows = NULL;
     return KDL_OK;
 }
 

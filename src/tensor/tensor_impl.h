@@ -55,6 +55,7 @@ struct kdl_tensor {
     bool is_uninitialized; /* an UninitializedParameter or -Buffer: no use until it has a shape */
     int owners;            /* under how many names modules hold it */
     kdl_tensor *grad;      /* owned; NULL: None */
+    kdl_tensor *grad_rows; /* owned; of a sparse gradient: which rows `grad` has (i64) */
     /*
      * The tensor that this one is a view of, as gradients see it, which is no view itself; owned;
      * NULL: this is none, or it was made while nothing was recorded.

@@ -36,6 +36,7 @@ FIELDS = {
              "maximize": False},
     "Adafactor": {"lr": 1e-2, "beta2_decay": -0.8, "eps1": NO_FLOAT, "eps2": 1e-3, "d": 1.0,
                   "weight_decay": 0.0, "maximize": False},
+    "SparseAdam": {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "maximize": False},
     "Muon": {"lr": 1e-3, "weight_decay": 0.1, "momentum": 0.95, "nesterov": True, "ns_a": 3.4445,
              "ns_b": -4.7750, "ns_c": 2.0315, "eps": 1e-7, "ns_steps": 5, "adjust_lr_fn": None},
     "LBFGS": {"lr": 1.0, "max_iter": 20, "max_eval": NO_INT, "tolerance_grad": 1e-7,
@@ -50,6 +51,11 @@ STRUCTS = {name: type(name + "Options", (ctypes.Structure,), {
            for name, fields in FIELDS.items()}
 
 
+def function_name(name):
+    """Kindling's for PyTorch's."""
+    return {"SparseAdam": "sparse_adam"}.get(name, name.lower())
+
+
 class ClipOptions(ctypes.Structure):
     """kdl_clip_grad_norm_options."""
 
@@ -62,7 +68,7 @@ FUNCTIONS.update({
     "kdl_optimizer_step_closure": (NewTensor, POINTER, CLOSURE, POINTER),
     "kdl_clip_grad_norm_with_": (DOUBLE, Iterator, DOUBLE, ctypes.POINTER(ClipOptions)),
     "kdl_clip_grad_value_": (Status, Iterator, DOUBLE),
-    **{f"kdl_optim_{name.lower()}_with": (POINTER, Iterator, ctypes.POINTER(struct))
+    **{f"kdl_optim_{function_name(name)}_with": (POINTER, Iterator, ctypes.POINTER(struct))
        for name, struct in STRUCTS.items()},
     "kdl_optimizer_add_param_group": (Status, POINTER, Iterator, POINTER),
     "kdl_optimizer_release": (None, POINTER),
@@ -151,7 +157,7 @@ class Optimizer:
 
     def __init__(self, context, name, module, **options):
         self.context, self.name, self.pointer = context, name, None
-        self.pointer = context.call(f"kdl_optim_{name.lower()}_with", parameters(context, module),
+        self.pointer = context.call(f"kdl_optim_{function_name(name)}_with", parameters(context, module),
                                     options_struct(name, options))
 
     def __del__(self):

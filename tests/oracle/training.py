@@ -61,7 +61,7 @@ class EmbeddingOptions(ctypes.Structure):
     """kdl_f_embedding_options."""
 
     _fields_ = [("nbytes", SIZE), ("padding_idx", LONG), ("max_norm", DOUBLE),
-                ("norm_type", DOUBLE), ("scale_grad_by_freq", BOOL)]
+                ("norm_type", DOUBLE), ("scale_grad_by_freq", BOOL), ("sparse", BOOL)]
 
 
 class EmbeddingBagOptions(ctypes.Structure):
@@ -81,6 +81,7 @@ FUNCTIONS.update({
     "kdl_set_grad_enabled": (BOOL, POINTER, BOOL),
     "kdl_backward_with": (Status, POINTER, ctypes.POINTER(BackwardOptions)),
     "kdl_tensor_grad": (POINTER, POINTER),
+    "kdl_tensor_grad_rows": (POINTER, POINTER),
     "kdl_tensor_set_grad": (Status, POINTER, POINTER),
     "kdl_tensor_is_leaf": (BOOL, POINTER),
     "kdl_tensor_grad_fn": (TEXT, POINTER),
@@ -220,6 +221,11 @@ class Training(Context):
         grad = self.call("kdl_tensor_grad", tensor)
         return grad and Tensor(self, self.library.kdl_tensor_retain(grad)).torch().contiguous()
 
+    def sparse_grad(self, tensor):
+        """Copies of a sparse gradient's rows and their values."""
+        rows = self.call("kdl_tensor_grad_rows", tensor)
+        return Tensor(self, self.library.kdl_tensor_retain(rows)).torch(), self.grad(tensor)
+
     def class_loss(self, name, scores, labels, ignore_index=-100, reduction="mean", weight=None,
                    label_smoothing=0.0):
         return self.call(f"kdl_f_{name}_with", scores, labels,
@@ -246,11 +252,11 @@ class Training(Context):
                                      IntOrShape.of(padding), IntOrShape.of(dilation), groups))
 
     def embedding(self, indices, weight, padding_idx=None, max_norm=None, norm_type=2.0,
-                  scale_grad_by_freq=False):
+                  scale_grad_by_freq=False, sparse=False):
         """F.embedding."""
         return self.call("kdl_f_embedding_with", indices, weight, EmbeddingOptions(
             ctypes.sizeof(EmbeddingOptions), NO_INT if padding_idx is None else padding_idx,
-            NO_FLOAT if max_norm is None else max_norm, norm_type, scale_grad_by_freq))
+            NO_FLOAT if max_norm is None else max_norm, norm_type, scale_grad_by_freq, sparse))
 
     def embedding_bag(self, indices, weight, offsets=None, max_norm=None, norm_type=2.0,
                       scale_grad_by_freq=False, mode="mean", per_sample_weights=None,

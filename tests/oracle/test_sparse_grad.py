@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Embedding(sparse=True)'s row gradients and SparseAdam, beside PyTorch's."""
+import pytest
+import torch
+from torch import nn
+
+from conftest import BUILD
+from kindling import KindlingError
+from optimizers import Optimizer
+from training import Training, assert_close, default_path, load_training, twins
+
+
+@pytest.fixture(scope="module")
+def context():
+    return Training(load_training(default_path(BUILD)))
+
+
+@pytest.mark.parametrize("dtype", (torch.float32, torch.float64), ids=str)
+@pytest.mark.parametrize("padding", (None, 2))
+def test_rows(context, padding, dtype):
+    torch.manual_seed(1)
+    weight = torch.randn(6, 3, dtype=dtype, requires_grad=True)
+    ours = context.leaf(weight)
+    for shape in ((4,), (2, 3), (1,)):  # they add up
+        indices = torch.randint(0, 6, shape)
+        theirs = nn.functional.embedding(indices, weight, padding, sparse=True)
+        mine = context.embedding(context.tensor(indices), ours, padding, sparse=True)
+        factor = torch.randn(*shape, 3, dtype=dtype)
+        (theirs * factor).sum().backward()
+        context.backward(mine.kdl_mul_tensor(context.tensor(factor)).kdl_sum())
+        rows, values = context.sparse_grad(ours)
+        table = torch.zeros_like(weight).index_add_(0, rows, values)
+        assert_close(table, weight.grad.to_dense())
+    (weight * 2).sum().backward()  # and with a dense one they become dense
+    context.backward(ours.kdl_mul(2.0).kdl_sum())
+    assert not context.call("kdl_tensor_grad_rows", ours)
+    assert_close(context.grad(ours), weight.grad)
+
+
+def test_not_of_leaves(context):
+    """The gradient of a computed table is dense."""
+    weight = torch.randn(6, 3, requires_grad=True)
+    ours = context.leaf(weight)
+    indices = torch.tensor([1, 1, 5])
+    nn.functional.embedding(indices, weight * 2, sparse=True).sum().backward()
+    context.backward(context.embedding(context.tensor(indices), ours.kdl_mul(2.0),
+                                       sparse=True).kdl_sum())
+    assert not context.call("kdl_tensor_grad_rows", ours)
+    assert_close(context.grad(ours), weight.grad.to_dense())
+
+
+@pytest.mark.parametrize("dtype", (torch.float32, torch.float64), ids=str)
+@pytest.mark.parametrize("options", ({}, {"betas": (0.5, 0.9), "eps": 1e-3}, {"maximize": True}),
+                         ids=str)
+def test_sparse_adam(context, options, dtype):
+    """50 steps, each of some rows."""
+    ours, theirs = twins(context, f"Embedding(9, 4, sparse=True, dtype={dtype})", seed=2)
+    mine = Optimizer(context, "SparseAdam", ours, lr=0.05, **options)
+    other = torch.optim.SparseAdam(theirs.parameters(), lr=0.05, **options)
+    for step in range(50):
+        indices = torch.randint(0, 9, (5,))
+        mine.zero_grad()
+        other.zero_grad()
+        theirs(indices).square().sum().backward()
+        output = context.call("kdl_forward", ours, context.tensor(indices))
+        context.backward(output.kdl_square().kdl_sum())
+        mine.step()
+        other.step()
+    limit = 1e-6 if dtype == torch.float32 else 1e-12
+    (_, tensor), = ours.iterate("named_parameters")
+    assert float((tensor.torch() - theirs[0].weight.detach()).abs().max()) <= limit * 5
+
+
+def test_refusals(context):
+    ours, theirs = twins(context, "Embedding(4, 2, sparse=True)", "Linear(2, 2)")
+    indices = torch.tensor([0, 3])
+    output = context.call("kdl_forward", ours, context.tensor(indices))
+    context.backward(output.kdl_sum())
+    adam, sparse = (Optimizer(context, name, ours) for name in ("Adam", "SparseAdam"))
+    with pytest.raises(KindlingError, match="does not support sparse gradients"):
+        adam.step()
+    theirs(indices).sum().backward()
+    with pytest.raises(RuntimeError) as expected:
+        torch.optim.SparseAdam(theirs.parameters()).step()
+    with pytest.raises(KindlingError) as got:
+        sparse.step()
+    assert str(got.value) == str(expected.value)
+    for options in ({"lr": 0.0}, {"eps": 0.0}, {"betas": (1.0, 0.9)}):
+        with pytest.raises(ValueError) as expected:
+            torch.optim.SparseAdam(theirs.parameters(), **options)
+        with pytest.raises(KindlingError) as got:
+            Optimizer(context, "SparseAdam", ours, **options)
+        assert str(got.value) == str(expected.value)
