@@ -73,7 +73,7 @@ static void print_curve(const training *run)
         for (step = first; step < run->steps && step < first + length; step++)
             sum += run->losses[step];
         double mean = sum / (step - first);
-        printf("%4d %7.3f %.*s\n", first, mean, (int)(mean / top * 60 + 0.5),
+        printf("%4d %6.2f %.*s\n", first, mean, (int)(mean / top * 60 + 0.5),
                "############################################################");
     }
 }

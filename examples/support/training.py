@@ -9,7 +9,7 @@ def show(losses, right):
     for first in range(0, len(losses), length):
         row = losses[first:first + length]
         mean = sum(row) / len(row)
-        print(f"{first:4} {mean:7.3f} {'#' * int(mean / top * 60 + 0.5)}")
+        print(f"{first:4} {mean:6.2f} {'#' * int(mean / top * 60 + 0.5)}")
     print(f"{100 * right:.0f} % right")
 
 
