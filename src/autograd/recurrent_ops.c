@@ -248,7 +248,9 @@ static bool read_params(layers *l, kdl_context *ctx, int64_t inputs)
 
 static bool check_count(layers *l, kdl_context *ctx, int count)
 {
-    int64_t directions = l->options.num_layers > 0 ? l->options.num_layers * l->directions : 0;
+    int64_t deep = l->options.num_layers, directions = 0;
+    if (deep > 0 && deep <= count)
+        directions = deep * l->directions;
     int least = l->options.has_biases ? 4 : 2;
     l->each = directions > 0 && directions <= count ? (int)(count / directions) : 0;
     if (l->each * directions == count && directions > 0 &&

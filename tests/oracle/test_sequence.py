@@ -101,6 +101,42 @@ OPTIONS = ("", ", num_layers=2", ", bidirectional=True", ", bias=False", ", batc
            ", num_layers=3, dropout=0.4", ", num_layers=2, bidirectional=True, dropout=0.7")
 
 
+@pytest.mark.parametrize("call", ("LSTM(3, 4, proj_size=2)", "GRU(3, 4)", "RNN(3, 4)"))
+def test_frozen_parts(context, call):
+    """Gradients of some inputs and parameters only; a second backward pass adds the same again."""
+    ours, theirs = twins(context, call, torch.float64)
+    x = torch.randn(4, 2, 3, dtype=torch.float64)
+    parts = [x, *first_states(theirs, 2, torch.float64), *theirs.parameters()]
+    mine = [context.tensor(part.detach()) for part in parts[:-len(list(theirs.parameters()))]]
+    mine += [tensor for _, tensor in ours.iterate("named_parameters")]
+    count = len(parts) - len(list(theirs.parameters()))
+    for wanted in range(len(parts)):
+        for index, (part, tensor) in enumerate(zip(parts, mine)):
+            part.requires_grad_(index == wanted)
+            tensor.kdl_requires_grad_(index == wanted)
+        out = theirs(*arrange(parts[:count]))[0]
+        got = call_module(context, ours, mine[:count], 1)[0]
+        for again in (True, False):
+            out.sum().backward(retain_graph=again)
+            context.backward(got.kdl_sum(), retain_graph=again)
+        for index, (part, tensor) in enumerate(zip(parts, mine)):
+            if index == wanted:
+                assert_close(context.grad(tensor), part.grad, call, wanted)
+            assert (context.grad(tensor) is None) == (part.grad is None)
+            part.grad = None
+            context.call("kdl_tensor_set_grad", tensor, None)
+
+
+def test_layer_threads():
+    """Several threads, and rows enough for them."""
+    context = Training(load_training(default_path(BUILD)), threads=3)
+    for dtype in DTYPES:
+        for call in ("LSTM(20, 70, bidirectional=True)", "GRU(20, 70, num_layers=2)"):
+            ours, theirs = twins(context, call, dtype)
+            compare_module(context, ours, theirs, [torch.randn(6, 40, 20, dtype=dtype)], arrange,
+                           call)
+
+
 @pytest.mark.parametrize("call,path,name", (
     ("LSTM(4, 5, num_layers=2)", "", "weight_hh_l1"), ("GRUCell(4, 5)", "", "weight_ih"),
     ("MultiheadAttention(4, 2, dropout=0)", "", "in_proj_weight"),
