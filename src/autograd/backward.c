@@ -55,18 +55,50 @@ static bool is_own(const kdl_tensor *tensor)
            atomic_load(&tensor->storage->references) == 1 && kdl_tensor_is_contiguous(tensor);
 }
 
+/* Whether sums are computed in the dtype itself; of f16 and bf16 they are in f32, and rounded. */
+static bool is_wide(const kdl_tensor *tensor)
+{
+    return tensor->storage->dtype == KDL_F32 || tensor->storage->dtype == KDL_F64;
+}
+
+/* sum += grad */
+static void add_into(kdl_tensor *sum, kdl_tensor *grad)
+{
+    if (is_wide(sum)) {
+        kdl__accumulate(sum, grad, 1);
+        sum->storage->version++;
+        return;
+    }
+    kdl_tensor *wide = kdl_to(sum, KDL_F32), *other = kdl_to(grad, KDL_F32);
+    if (wide && other && !kdl__accumulate(wide, other, 1))
+        kdl_copy_(sum, wide);
+    kdl_tensor_release(wide);
+    kdl_tensor_release(other);
+}
+
 /* The sum of two gradients, both consumed. */
 static kdl_tensor *add_gradients(kdl_tensor *sum, kdl_tensor *grad)
 {
     kdl_tensor *result = sum;
     if (is_own(sum)) {
-        kdl__accumulate(sum, grad, 1);
-    } else {
+        add_into(sum, grad);
+    } else if (is_wide(sum)) {
         result = kdl__compute_binary(KDL__ADD, sum, grad, 1);
+        kdl_tensor_release(sum);
+    } else {
+        result = kdl__clone_row_major(sum);
+        if (result)
+            add_into(result, grad);
         kdl_tensor_release(sum);
     }
     kdl_tensor_release(grad);
     return result;
+}
+
+kdl_tensor *kdl__open_sum(const kdl__function *function, int index)
+{
+    const kdl__function *maker = function->edges[index].function;
+    return maker && maker->grad && is_own(maker->grad) && is_wide(maker->grad) ? maker->grad : NULL;
 }
 
 /* A copy of the gradient with the strides of its leaf, as PyTorch keeps it. */
@@ -110,8 +142,7 @@ static void accumulate_leaf(kdl_tensor *leaf, kdl_tensor *grad)
         bool fits = is_own(grad) && kdl_tensor_is_contiguous(leaf);
         leaf->grad = fits ? kdl_tensor_retain(grad) : copy_for(leaf, grad);
     } else if (grad) {
-        kdl__accumulate(leaf->grad, grad, 1);
-        leaf->grad->storage->version++;
+        add_into(leaf->grad, grad);
     }
     kdl_tensor_release(grad);
 }
@@ -122,16 +153,11 @@ static kdl_tensor *fit(const kdl__edge *edge, kdl_tensor *grad)
     bool same = grad->ndim == edge->ndim &&
                 memcmp(grad->dims, edge->sizes, (size_t)edge->ndim * sizeof *edge->sizes) == 0;
     if (!same) {
-        kdl_tensor *summed = kdl__sum_to(grad, edge->ndim, edge->sizes);
-        kdl_tensor_release(grad);
-        grad = summed;
+        kdl_tensor *wide = kdl__cast(grad, is_wide(grad) ? grad->storage->dtype : KDL_F32);
+        grad = wide ? kdl__sum_to(wide, edge->ndim, edge->sizes) : NULL;
+        kdl_tensor_release(wide);
     }
-    if (grad && grad->storage->dtype != edge->dtype) {
-        kdl_tensor *converted = kdl_to(grad, edge->dtype);
-        kdl_tensor_release(grad);
-        grad = converted;
-    }
-    return grad;
+    return kdl__cast(grad, edge->dtype);
 }
 
 /* Adds to what has come in for a function's output. Consumes `grad`. */

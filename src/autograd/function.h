@@ -111,6 +111,12 @@ void kdl__give(kdl__function *function, int index, kdl_tensor *grad);
  */
 void kdl__give_rows(kdl__function *function, int index, kdl_tensor *rows, kdl_tensor *grad);
 
+/*
+ * What has come together for the function that made input `index`, if more may be written into it
+ * (borrowed, f32 or f64); NULL: nothing that one may write.
+ */
+kdl_tensor *kdl__open_sum(const kdl__function *function, int index);
+
 void kdl__function_release(kdl__function *function);
 /* Frees what was kept, which a backward pass has used. */
 void kdl__free_graph(kdl__function *function);

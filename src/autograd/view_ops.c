@@ -6,6 +6,17 @@
 
 /* ---- views ------------------------------------------------------------------------------- */
 
+/* The place of the view in a tensor of its input's sizes. One reference. */
+static kdl_tensor *place_in(kdl_tensor *whole, const kdl__view_how *how, const kdl_tensor *grad)
+{
+    if (how->kind == KDL__VIEW_SELECT)
+        return kdl_select(whole, how->dim, how->start);
+    kdl_tensor *rest = kdl_slice(whole, how->dim, how->start, INT64_MAX, how->step);
+    kdl_tensor *part = kdl_narrow(rest, how->dim, 0, grad->dims[how->dim]);
+    kdl_tensor_release(rest);
+    return part;
+}
+
 /* Zeros of the input's sizes with `grad` in the place of the view. Gives one reference. */
 static kdl_tensor *put_back(const kdl__function *function, const kdl__view_how *how,
                             kdl_tensor *grad)
@@ -16,19 +27,25 @@ static kdl_tensor *put_back(const kdl__function *function, const kdl__view_how *
     if (!whole)
         return NULL;
     memset(whole->storage->data, 0, kdl_tensor_nbytes(whole));
-    kdl_tensor *place = how->kind == KDL__VIEW_SELECT
-                            ? kdl_select(whole, how->dim, how->start)
-                            : kdl_slice(whole, how->dim, how->start, INT64_MAX, how->step);
-    kdl_tensor *part = NULL;
-    if (place && how->kind == KDL__VIEW_RANGE)
-        part = kdl_narrow(place, how->dim, 0, grad->dims[how->dim]);
-    else
-        part = kdl_tensor_retain(place);
+    kdl_tensor *part = place_in(whole, how, grad);
     if (part)
         kdl_copy_(part, grad);
     kdl_tensor_release(part);
-    kdl_tensor_release(place);
     return whole;
+}
+
+/* Where other parts have been put back before, as of queries, keys and values: into the same sum. */
+static void give_part(kdl__function *function, const kdl__view_how *how, kdl_tensor *grad)
+{
+    kdl_tensor *sum = kdl__open_sum(function, 0);
+    if (!sum || sum->storage->dtype != grad->storage->dtype) {
+        kdl__give(function, 0, put_back(function, how, grad));
+        return;
+    }
+    kdl_tensor *part = place_in(sum, how, grad);
+    if (part)
+        kdl__accumulate(part, grad, 1);
+    kdl_tensor_release(part);
 }
 
 static kdl_tensor *permute_back(const kdl__view_how *how, kdl_tensor *grad)
@@ -58,7 +75,7 @@ static void view_backward(kdl__function *function, kdl_tensor *grad)
         break;
     case KDL__VIEW_RANGE:
     case KDL__VIEW_SELECT:
-        kdl__give(function, 0, put_back(function, how, grad));
+        give_part(function, how, grad);
         break;
     case KDL__VIEW_EXPAND:
         kdl__give(function, 0, kdl_tensor_retain(grad)); /* summed on the way */

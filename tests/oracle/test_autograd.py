@@ -235,6 +235,33 @@ def test_linear(context, dtype):
             compare(context, lambda *t: context.call("kdl_f_linear", *t, None), F.linear, [x, w])
 
 
+@pytest.mark.parametrize("dtype", (torch.float16, torch.bfloat16), ids=str)
+def test_half_sums(context, dtype):
+    """Gradients of f16 and bf16 that come together at leaves, functions, views and broadcasts."""
+    torch.manual_seed(30)
+    x = torch.randn(301, 5).to(dtype).requires_grad_()
+    row = torch.randn(1, 5).to(dtype).requires_grad_()
+    compare(context, lambda a: a.kdl_exp().kdl_add_tensor(a.kdl_tanh()).kdl_add_tensor(a),
+            lambda a: a.exp() + a.tanh() + a, [x])
+    for leaf in (x, row):
+        leaf.grad = None
+
+    def ours(a, b):
+        y = a.kdl_tanh()
+        parts = [y.kdl_narrow(0, start, 100) for start in (0, 50, 201)]
+        wide = b.kdl_expand([100, 5])
+        return parts[0].kdl_mul_tensor(parts[1]).kdl_add_tensor(
+            parts[2].kdl_mul_tensor(wide)).kdl_add_tensor(wide)
+
+    def theirs(a, b):
+        y = a.tanh()
+        parts = [y.narrow(0, start, 100) for start in (0, 50, 201)]
+        wide = b.expand(100, 5)
+        return parts[0] * parts[1] + parts[2] * wide + wide
+
+    compare(context, ours, theirs, [x, row])
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_views(context, dtype):
     """Gradients through views, which the core makes."""
