@@ -171,6 +171,27 @@ def test_epochs(context, name, options):
             same(mine, other, epoch, "next")
 
 
+@pytest.mark.parametrize("name,options", [
+    case for case in SINGLE if case[0] not in ("CosineAnnealingWarmRestarts", "CyclicLR")], ids=str)
+def test_last_epoch(context, name, options):
+    """A run that goes on: the optimiser's state brings the first rates, `last_epoch` the place."""
+    mine, other = optimizers(context)
+    ours, theirs = Schedule(context, mine, name, options), theirs_of(other, name, options)
+    for _ in range(20):
+        ours.step()
+        theirs.step()
+    state = mine.state_dict()
+    mine, other = optimizers(context)
+    mine.load_state_dict(state)
+    other.load_state_dict(state)
+    options = {**options, "last_epoch": 19}
+    ours, theirs = Schedule(context, mine, name, options), theirs_of(other, name, options)
+    for step in range(200):
+        same(mine, other, step)
+        ours.step()
+        theirs.step()
+
+
 @pytest.mark.parametrize("options", [
     {}, {"patience": 2}, {"mode": "max", "patience": 3, "factor": 0.5}, {"threshold_mode": "abs"},
     {"mode": "max", "threshold_mode": "abs", "threshold": 0.1, "patience": 1},
