@@ -49,6 +49,20 @@ KDL_API double kdl_lr_scheduler_last_lr(kdl_lr_scheduler *scheduler, size_t grou
 KDL_API int64_t kdl_lr_scheduler_last_epoch(const kdl_lr_scheduler *scheduler);
 
 /**
+ * LRScheduler.state_dict() as JSON, with PyTorch's keys (kdl_free): where the schedule is, and its
+ * arguments that are numbers. In Python, json.loads() of it is what load_state_dict() takes.
+ */
+KDL_API char *kdl_lr_scheduler_state_dict(kdl_lr_scheduler *scheduler);
+/**
+ * LRScheduler.load_state_dict(), of a schedule constructed alike, from Kindling or (json.dumps() of it)
+ * from PyTorch. Arguments that are functions, texts or milestones stay as constructed, and so do the
+ * optimiser's rates, which its own state_dict brings. TypeError, KeyError, ValueError or
+ * KDL_ERROR_FORMAT for what does not fit; then nothing is changed.
+ */
+KDL_API kdl_status kdl_lr_scheduler_load_state_dict(kdl_lr_scheduler *scheduler,
+                                                    const char *state_dict);
+
+/**
  * A list of numbers, one a parameter group; of no values: not given. (The macros for lists are C's; in
  * C++, where such a list would not live long enough, fill the struct.)
  */

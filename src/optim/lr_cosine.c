@@ -35,11 +35,16 @@ static double cosine_next(kdl_lr_scheduler *scheduler, size_t group, double lr)
     return kdl__lr_divide(scheduler, now, before) * (lr - s->eta_min) + s->eta_min;
 }
 
+static const kdl__lr_field cosine_fields[] = {
+    KDL__LR_FIELD(cosine_lr, "T_max", KDL__LR_DIVISOR, t_max),
+    KDL__LR_FIELD(cosine_lr, "eta_min", KDL__LR_NUMBER, eta_min),
+};
 static const kdl__lr_class cosine_class = { .name = "CosineAnnealingLR",
                                             .place = "kdl_lr_cosine_annealing",
                                             .nbytes = sizeof(cosine_lr),
                                             .next = cosine_next,
-                                            .closed_form = cosine_closed };
+                                            .closed_form = cosine_closed,
+                                            KDL__LR_FIELDS(cosine_fields) };
 
 kdl_lr_scheduler *kdl_lr_cosine_annealing_with(kdl_optimizer *optimizer, int64_t t_max,
                                                const kdl_lr_cosine_options *given)
@@ -111,11 +116,19 @@ static kdl_status restarts_step(kdl_lr_scheduler *scheduler, const double *epoch
     return kdl__lr_update(scheduler, &place);
 }
 
+static const kdl__lr_field restarts_fields[] = {
+    KDL__LR_FIELD(restarts_lr, "T_0", KDL__LR_COUNT, t_0),
+    KDL__LR_FIELD(restarts_lr, "T_mult", KDL__LR_COUNT, t_mult),
+    KDL__LR_FIELD(restarts_lr, "eta_min", KDL__LR_NUMBER, eta_min),
+    KDL__LR_FIELD(restarts_lr, "T_cur", KDL__LR_NUMBER, t_cur),
+    KDL__LR_FIELD(restarts_lr, "T_i", KDL__LR_COUNT, t_i),
+};
 static const kdl__lr_class restarts_class = { .name = "CosineAnnealingWarmRestarts",
                                               .place = "kdl_lr_cosine_annealing_warm_restarts",
                                               .nbytes = sizeof(restarts_lr),
                                               .next = restarts_next,
-                                              .step = restarts_step };
+                                              .step = restarts_step,
+                                              KDL__LR_FIELDS(restarts_fields) };
 
 kdl_lr_scheduler *kdl_lr_cosine_annealing_warm_restarts_with(kdl_optimizer *optimizer, int64_t t_0,
                                                              const kdl_lr_restarts_options *given)

@@ -89,11 +89,19 @@ static void cyclic_destroy(kdl_lr_scheduler *scheduler)
     kdl_free(ctx, s->max_momentums);
 }
 
+static const kdl__lr_field cyclic_fields[] = {
+    KDL__LR_FIELD(cyclic_lr, "max_lrs", KDL__LR_LIST, max_lrs),
+    KDL__LR_FIELD(cyclic_lr, "total_size", KDL__LR_NUMBER, total_size),
+    KDL__LR_FIELD(cyclic_lr, "step_ratio", KDL__LR_NUMBER, step_ratio),
+    KDL__LR_FIELD(cyclic_lr, "gamma", KDL__LR_NUMBER, gamma),
+};
 static const kdl__lr_class cyclic_class = { .name = "CyclicLR",
                                             .place = "kdl_lr_cyclic",
                                             .nbytes = sizeof(cyclic_lr),
                                             .next = cyclic_next,
-                                            .destroy = cyclic_destroy };
+                                            .destroy = cyclic_destroy,
+                                            KDL__LR_FIELDS(cyclic_fields),
+                                            .fixed = "\"_scale_fn_custom\": null" };
 
 static void set_scale(cyclic_lr *s, const kdl_lr_cyclic_options *o)
 {
@@ -213,10 +221,14 @@ static double one_cycle_next(kdl_lr_scheduler *scheduler, size_t group, double l
     return anneal(s, values, phases[i].lr, pct);
 }
 
+static const kdl__lr_field one_cycle_fields[] = {
+    KDL__LR_FIELD(one_cycle_lr, "total_steps", KDL__LR_COUNT, total_steps),
+};
 static const kdl__lr_class one_cycle_class = { .name = "OneCycleLR",
                                                .place = "kdl_lr_one_cycle",
                                                .nbytes = sizeof(one_cycle_lr),
-                                               .next = one_cycle_next };
+                                               .next = one_cycle_next,
+                                               KDL__LR_FIELDS(one_cycle_fields) };
 
 static void check_positive(kdl_lr_scheduler *scheduler, const char *name, int64_t value)
 {

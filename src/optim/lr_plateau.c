@@ -58,12 +58,24 @@ static void plateau_destroy(kdl_lr_scheduler *scheduler)
     kdl_free(kdl__lr_context(scheduler), ((plateau_lr *)scheduler)->min_lrs);
 }
 
+static const kdl__lr_field plateau_fields[] = {
+    KDL__LR_FIELD(plateau_lr, "factor", KDL__LR_NUMBER, factor),
+    KDL__LR_FIELD(plateau_lr, "patience", KDL__LR_INT, patience),
+    KDL__LR_FIELD(plateau_lr, "threshold", KDL__LR_NUMBER, threshold),
+    KDL__LR_FIELD(plateau_lr, "cooldown", KDL__LR_INT, cooldown),
+    KDL__LR_FIELD(plateau_lr, "min_lrs", KDL__LR_LIST, min_lrs),
+    KDL__LR_FIELD(plateau_lr, "eps", KDL__LR_NUMBER, eps),
+    KDL__LR_FIELD(plateau_lr, "best", KDL__LR_NUMBER, best),
+    KDL__LR_FIELD(plateau_lr, "cooldown_counter", KDL__LR_INT, cooldown_counter),
+    KDL__LR_FIELD(plateau_lr, "num_bad_epochs", KDL__LR_INT, num_bad_epochs),
+};
 static const kdl__lr_class plateau_class = { .name = "ReduceLROnPlateau",
                                              .place = "kdl_lr_reduce_on_plateau",
                                              .nbytes = sizeof(plateau_lr),
                                              .step = plateau_step,
                                              .destroy = plateau_destroy,
-                                             .takes_metrics = true };
+                                             .takes_metrics = true,
+                                             KDL__LR_FIELDS(plateau_fields) };
 
 static void check(kdl_context *ctx, const kdl_lr_plateau_options *o, size_t group_count)
 {

@@ -2,16 +2,9 @@
 /* Schedules that consist of schedules: SequentialLR, ChainedScheduler, as lr_scheduler.py. */
 #include "optim/schedule.h"
 
-typedef struct several_lr {
-    kdl_lr_scheduler base;
-    kdl_lr_scheduler **parts; /* owned */
-    size_t count;
-    int64_t *milestones; /* owned; NULL when chained */
-} several_lr;
-
 static void several_destroy(kdl_lr_scheduler *scheduler)
 {
-    several_lr *s = (several_lr *)scheduler;
+    kdl__several_lr *s = (kdl__several_lr *)scheduler;
     for (size_t i = 0; i < s->count; i++)
         kdl_lr_scheduler_release(s->parts[i]);
     kdl_free(kdl__lr_context(scheduler), s->parts);
@@ -21,7 +14,7 @@ static void several_destroy(kdl_lr_scheduler *scheduler)
 static kdl_status chained_step(kdl_lr_scheduler *scheduler, const double *unused)
 {
     (void)unused;
-    several_lr *s = (several_lr *)scheduler;
+    kdl__several_lr *s = (kdl__several_lr *)scheduler;
     kdl_context *ctx = kdl__lr_context(scheduler);
     for (size_t i = 0; i < s->count && !kdl__failed(ctx); i++)
         kdl__lr_step_any(s->parts[i], NULL);
@@ -30,7 +23,7 @@ static kdl_status chained_step(kdl_lr_scheduler *scheduler, const double *unused
 }
 
 /* bisect.bisect_right(milestones, epoch): which part is on. */
-static size_t part_at(const several_lr *s, int64_t epoch)
+static size_t part_at(const kdl__several_lr *s, int64_t epoch)
 {
     size_t low = 0, high = s->count - 1;
     while (low < high) {
@@ -46,7 +39,7 @@ static size_t part_at(const several_lr *s, int64_t epoch)
 static kdl_status sequential_step(kdl_lr_scheduler *scheduler, const double *unused)
 {
     (void)unused;
-    several_lr *s = (several_lr *)scheduler;
+    kdl__several_lr *s = (kdl__several_lr *)scheduler;
     static const double first = 0;
     int64_t epoch = ++s->base.last_epoch;
     size_t i = part_at(s, epoch);
@@ -60,18 +53,18 @@ static kdl_status sequential_step(kdl_lr_scheduler *scheduler, const double *unu
 
 static const kdl__lr_class sequential_class = { .name = "SequentialLR",
                                                 .place = "kdl_lr_sequential",
-                                                .nbytes = sizeof(several_lr),
+                                                .nbytes = sizeof(kdl__several_lr),
                                                 .step = sequential_step,
                                                 .destroy = several_destroy,
                                                 .is_composite = true };
 static const kdl__lr_class chained_class = { .name = "ChainedScheduler",
                                              .place = "kdl_lr_chained",
-                                             .nbytes = sizeof(several_lr),
+                                             .nbytes = sizeof(kdl__several_lr),
                                              .step = chained_step,
                                              .destroy = several_destroy,
                                              .is_composite = true };
 
-static kdl_status check_part(const several_lr *s, size_t index, const kdl_lr_scheduler *part)
+static kdl_status check_part(const kdl__several_lr *s, size_t index, const kdl_lr_scheduler *part)
 {
     kdl_context *ctx = kdl__lr_context(&s->base);
     const char *name = s->base.class->name, *place = s->base.class->place;
@@ -94,11 +87,11 @@ static kdl_status check_part(const several_lr *s, size_t index, const kdl_lr_sch
 }
 
 /* Consumes the parts, also on failure. */
-static several_lr *new_several(const kdl__lr_class *class, kdl_optimizer *optimizer,
-                               kdl_lr_scheduler *const *parts, size_t count,
-                               const kdl_lr_options *given, kdl_lr_options *o)
+static kdl__several_lr *new_several(const kdl__lr_class *class, kdl_optimizer *optimizer,
+                                    kdl_lr_scheduler *const *parts, size_t count,
+                                    const kdl_lr_options *given, kdl_lr_options *o)
 {
-    several_lr *s = kdl__lr_new(class, optimizer, o, sizeof *o, given);
+    kdl__several_lr *s = kdl__lr_new(class, optimizer, o, sizeof *o, given);
     if (s)
         s->parts = kdl__alloc(optimizer->ctx, count, sizeof *s->parts);
     bool is_held = s && s->parts;
@@ -122,7 +115,7 @@ static several_lr *new_several(const kdl__lr_class *class, kdl_optimizer *optimi
 /* Takes back the step that each part took when it was made. */
 static void undo(kdl_lr_scheduler *scheduler)
 {
-    const several_lr *s = (several_lr *)scheduler;
+    const kdl__several_lr *s = (kdl__several_lr *)scheduler;
     for (size_t i = 0; s->base.class->is_composite && i < s->count; i++)
         undo(s->parts[i]);
     if (!scheduler->class->is_composite)
@@ -134,7 +127,7 @@ kdl_lr_scheduler *kdl_lr_sequential_with(kdl_optimizer *optimizer,
                                          kdl_milestones milestones, const kdl_lr_options *given)
 {
     kdl_lr_options o = KDL_LR_DEFAULTS;
-    several_lr *s = new_several(&sequential_class, optimizer, schedulers, count, given, &o);
+    kdl__several_lr *s = new_several(&sequential_class, optimizer, schedulers, count, given, &o);
     if (!s || kdl__failed(optimizer->ctx))
         return kdl__lr_finish(s);
     if (milestones.count != count - 1)
@@ -160,7 +153,7 @@ kdl_lr_scheduler *kdl_lr_chained(kdl_optimizer *optimizer, kdl_lr_scheduler *con
                                  size_t count)
 {
     kdl_lr_options o = KDL_LR_DEFAULTS;
-    several_lr *s = new_several(&chained_class, optimizer, schedulers, count, NULL, &o);
+    kdl__several_lr *s = new_several(&chained_class, optimizer, schedulers, count, NULL, &o);
     if (s)
         kdl__lr_remember(&s->base);
     return kdl__lr_finish(s);

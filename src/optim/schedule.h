@@ -6,6 +6,26 @@
 #include "kindling/lr_scheduler.h"
 #include "optim/optimizer.h"
 
+/* An attribute of PyTorch's scheduler: its name, where the struct has it. */
+typedef enum kdl__lr_kind {
+    KDL__LR_INT,     /* int64_t */
+    KDL__LR_DIVISOR, /* int64_t, not 0 */
+    KDL__LR_NUMBER,  /* double */
+    KDL__LR_COUNT,   /* double, which holds an integer */
+    KDL__LR_LIST     /* double *, one a group */
+} kdl__lr_kind;
+typedef struct kdl__lr_field {
+    const char *key;
+    kdl__lr_kind kind;
+    size_t offset;
+} kdl__lr_field;
+#define KDL__LR_FIELD(type, key, kind, field)                                                      \
+    {                                                                                              \
+        key, kind, offsetof(type, field)                                                           \
+    }
+#define KDL__LR_FIELDS(table)                                                                      \
+    .fields = (table), .field_count = (int)(sizeof(table) / sizeof *(table))
+
 typedef struct kdl__lr_class {
     const char *name; /* PyTorch's */
     const char *place;
@@ -17,6 +37,9 @@ typedef struct kdl__lr_class {
     kdl_status (*step)(kdl_lr_scheduler *scheduler, const double *given);
     void (*destroy)(kdl_lr_scheduler *scheduler); /* frees what the struct owns; may be NULL */
     bool is_composite, takes_metrics;
+    const kdl__lr_field *fields; /* of its own, for the state_dict */
+    int field_count;
+    const char *fixed; /* further entries in JSON, which PyTorch's load_state_dict() asks for */
 } kdl__lr_class;
 
 struct kdl_lr_scheduler {
@@ -27,6 +50,14 @@ struct kdl_lr_scheduler {
     int64_t last_epoch, step_count;
     bool initial; /* during the constructor's step */
 };
+
+/* Schedules that consist of schedules. */
+typedef struct kdl__several_lr {
+    kdl_lr_scheduler base;
+    kdl_lr_scheduler **parts; /* owned */
+    size_t count;
+    int64_t *milestones; /* owned; NULL when chained */
+} kdl__several_lr;
 
 /*
  * An empty one of a class, before its arguments are set; reads the caller's options (NULL: none) over

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """torch.optim.lr_scheduler's classes by name, here."""
 import ctypes
+import json
 
-from kindling import BOOL, DOUBLE, FUNCTIONS, LONG, POINTER, SIZE, TEXT, Status
+from kindling import (BOOL, DOUBLE, FUNCTIONS, LONG, POINTER, SIZE, TEXT, OwnedText, Status)
 from training import NO_INT
 
 FACTOR = ctypes.CFUNCTYPE(DOUBLE, LONG, SIZE, POINTER)
@@ -95,6 +96,8 @@ FUNCTIONS.update({
     "kdl_lr_sequential_with": (POINTER, POINTER, ctypes.POINTER(POINTER), SIZE, Milestones,
                                ctypes.POINTER(NONE)),
     "kdl_lr_chained": (POINTER, POINTER, ctypes.POINTER(POINTER), SIZE),
+    "kdl_lr_scheduler_state_dict": (OwnedText, POINTER),
+    "kdl_lr_scheduler_load_state_dict": (Status, POINTER, TEXT),
     "kdl_lr_scheduler_release": (None, POINTER),
     "kdl_lr_scheduler_step": (Status, POINTER),
     "kdl_lr_scheduler_step_epoch": (Status, POINTER, DOUBLE),
@@ -160,3 +163,11 @@ class Schedule:
 
     def last_lr(self, group=0):
         return self.context.call("kdl_lr_scheduler_last_lr", self, group)
+
+    def state_dict(self):
+        """As PyTorch's load_state_dict() takes it."""
+        return json.loads(self.context.call("kdl_lr_scheduler_state_dict", self))
+
+    def load_state_dict(self, state_dict):
+        """PyTorch's."""
+        self.context.call("kdl_lr_scheduler_load_state_dict", self, json.dumps(state_dict).encode())

@@ -92,6 +92,12 @@ SEVERAL = [
         ("StepLR", {"step_size": 50})]}),
 ]
 
+PLATEAU = [
+    {}, {"patience": 2}, {"mode": "max", "patience": 3, "factor": 0.5}, {"threshold_mode": "abs"},
+    {"mode": "max", "threshold_mode": "abs", "threshold": 0.1, "patience": 1},
+    {"patience": 1, "cooldown": 4, "factor": 0.7, "min_lr": 0.01},
+    {"patience": 0, "min_lr": [0.1, 0.001], "eps": 1e-2}]
+
 
 @pytest.fixture(scope="module")
 def context():
@@ -192,11 +198,7 @@ def test_last_epoch(context, name, options):
         theirs.step()
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"patience": 2}, {"mode": "max", "patience": 3, "factor": 0.5}, {"threshold_mode": "abs"},
-    {"mode": "max", "threshold_mode": "abs", "threshold": 0.1, "patience": 1},
-    {"patience": 1, "cooldown": 4, "factor": 0.7, "min_lr": 0.01},
-    {"patience": 0, "min_lr": [0.1, 0.001], "eps": 1e-2}], ids=str)
+@pytest.mark.parametrize("options", PLATEAU, ids=str)
 def test_plateau(context, options):
     mine, other = optimizers(context)
     ours = Schedule(context, mine, "ReduceLROnPlateau", options)
@@ -209,6 +211,56 @@ def test_plateau(context, options):
         theirs.step(value)
         same(mine, other, step)
         assert ours.last_lr(0) == theirs.get_last_lr()[0]
+
+
+@pytest.mark.parametrize("name,options", SINGLE + SEVERAL + [
+    ("ReduceLROnPlateau", options) for options in PLATEAU], ids=str)
+def test_exchange(context, name, options):
+    """In the middle each one's state, with its optimiser's, goes to a fresh one of the other."""
+    def make():
+        optimizer, other = optimizers(context)
+        return (optimizer, Schedule(context, optimizer, name, options), other,
+                theirs_of(other, name, options))
+
+    def go(ours, theirs, steps):
+        for step in steps:
+            if name == "ReduceLROnPlateau":
+                ours.step_metrics(1 / (1 + step // 10) + step % 3 * 0.2)
+                theirs.step(1 / (1 + step // 10) + step % 3 * 0.2)
+            else:
+                ours.step()
+                theirs.step()
+
+    mine, ours, other, theirs = make()
+    go(ours, theirs, range(23))
+    mine2, ours2, other2, theirs2 = make()
+    ours2.load_state_dict(theirs.state_dict())
+    mine2.load_state_dict(other.state_dict())
+    theirs2.load_state_dict(ours.state_dict())
+    other2.load_state_dict(mine.state_dict())
+    same(mine2, other2, "loaded")
+    assert ours2.last_lr(1) == theirs2.get_last_lr()[1]
+    for step in range(23, 200):
+        go(ours, theirs, [step])
+        go(ours2, theirs2, [step])
+        same(mine, other, step)
+        same(mine2, other2, step)
+        same(mine2, other, step)
+
+
+@pytest.mark.parametrize("change,message", [
+    ({"last_epoch": "3"}, 'StepLR: "last_epoch" must be an integer'),
+    ({"step_size": 0}, 'StepLR: "step_size" must be an integer that is not 0'),
+    ({"gamma": None}, 'StepLR: "gamma" must be a number'),
+    ({"base_lrs": [1.0]}, 'StepLR: "base_lrs" must be a list of one number a group')], ids=str)
+def test_wrong_states(context, change, message):
+    mine, _ = optimizers(context)
+    ours = Schedule(context, mine, "StepLR", {"step_size": 3})
+    before = ours.state_dict()
+    assert refusal(lambda: ours.load_state_dict({**before, "_step_count": 7, **change})) == message
+    del before["_step_count"]
+    assert refusal(lambda: ours.load_state_dict(before)) == "'_step_count'"
+    assert ours.state_dict()["_step_count"] == 1
 
 
 def refusal(call):

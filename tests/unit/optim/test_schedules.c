@@ -90,6 +90,36 @@ static void test_lives(void **state)
     kdl_lr_scheduler_release(schedule);
 }
 
+static void test_state(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_optimizer *o = new_optimizer(ctx);
+    kdl_lr_scheduler *parts[2];
+    parts[0] = kdl_lr_step(o, 2);
+    parts[1] = kdl_lr_exponential(o, 0.5);
+    kdl_lr_scheduler *both = kdl_lr_sequential(o, parts, 2, KDL_MILESTONES(7));
+    char *text = kdl_lr_scheduler_state_dict(both);
+    assert_string_equal(
+        text, "{\"_last_lr\": [1.0], \"last_epoch\": 0, \"_schedulers\": [{\"_last_lr\": [1.0], "
+              "\"last_epoch\": 0, \"_step_count\": 1, \"base_lrs\": [1.0], \"step_size\": 2, "
+              "\"gamma\": 0.1}, {\"_last_lr\": [1.0], \"last_epoch\": -1, \"_step_count\": 1, "
+              "\"base_lrs\": [1.0], \"gamma\": 0.5}]}");
+    kdl_lr_scheduler_step(both);
+    kdl_lr_scheduler_step(both);
+    assert_float_equal(kdl_lr_scheduler_last_lr(both, 0), 0.1, 1e-7);
+    assert_int_equal(kdl_lr_scheduler_load_state_dict(both, text), KDL_OK);
+    assert_int_equal(kdl_lr_scheduler_last_epoch(both), 0);
+    kdl_free(ctx, text);
+    kdl_lr_scheduler_load_state_dict(both, "{\"_last_lr\": [1.0], \"last_epoch\": 4}");
+    assert_error(ctx, KDL_ERROR_VALUE, "SequentialLR consists of 2 schedules, the state_dict of 0");
+    assert_int_equal(kdl_lr_scheduler_last_epoch(both), 0); /* nothing of it was kept */
+    kdl_lr_scheduler_load_state_dict(both, "{");
+    assert_int_equal(kdl_error_status(ctx), KDL_ERROR_FORMAT);
+    kdl_error_clear(ctx);
+    kdl_lr_scheduler_release(both);
+    kdl_optimizer_release(o);
+}
+
 static void test_errors(void **state)
 {
     kdl_context *ctx = *state;
@@ -149,6 +179,9 @@ static kdl_status make_all(kdl_context *ctx, void *unused)
     for (int i = 0; i < 5; i++) {
         if (i != 3)
             kdl_lr_scheduler_step(all[i]);
+        char *text = kdl_lr_scheduler_state_dict(all[i]);
+        kdl_lr_scheduler_load_state_dict(all[i], text);
+        kdl_free(ctx, text);
         kdl_lr_scheduler_release(all[i]);
     }
     kdl_optimizer_release(o);
@@ -166,11 +199,8 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_rates),
-        UNIT_TEST(test_sequence),
-        UNIT_TEST(test_lives),
-        UNIT_TEST(test_errors),
-        cmocka_unit_test(test_allocation_failures),
+        UNIT_TEST(test_rates), UNIT_TEST(test_sequence), UNIT_TEST(test_lives),
+        UNIT_TEST(test_state), UNIT_TEST(test_errors),   cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
