@@ -1,77 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of two elements, with broadcasting. */
-#include <math.h>
-
 #include "compute/compute.h"
 
-/* ---- the inner loops --------------------------------------------------------------------- */
+#define KDL__LOOPS "compute/binary_loops.h"
+#include "compute/loop_sets.h"
 
-/* Loops for operands that lie side by side, for a second one that is a single number, for others. */
-#define DEFINE_LOOP(name, type, value)                                                             \
-    static void name(const void *arguments, char *const *data, const int64_t *strides, int64_t n)  \
-    {                                                                                              \
-        const type alpha = (type) * (const double *)arguments;                                     \
-        (void)alpha;                                                                               \
-        type *out = (type *)data[0];                                                               \
-        const type *left = (const type *)data[1], *right = (const type *)data[2];                  \
-        bool flat = strides[0] == sizeof(type) && strides[1] == sizeof(type);                      \
-        if (flat && strides[2] == sizeof(type)) {                                                  \
-            for (int64_t i = 0; i < n; i++) {                                                      \
-                const type a = left[i], b = right[i];                                              \
-                out[i] = value;                                                                    \
-            }                                                                                      \
-        } else if (flat && strides[2] == 0) {                                                      \
-            const type b = *right;                                                                 \
-            for (int64_t i = 0; i < n; i++) {                                                      \
-                const type a = left[i];                                                            \
-                out[i] = value;                                                                    \
-            }                                                                                      \
-        } else {                                                                                   \
-            for (int64_t i = 0; i < n; i++) {                                                      \
-                const type a = *(const type *)(data[1] + i * strides[1]);                          \
-                const type b = *(const type *)(data[2] + i * strides[2]);                          \
-                *(type *)(data[0] + i * strides[0]) = value;                                       \
-            }                                                                                      \
-        }                                                                                          \
-    }
-#define DEFINE_LOOPS(name, value_f32, value_f64)                                                   \
-    DEFINE_LOOP(name##_f32, float, value_f32)                                                      \
-    DEFINE_LOOP(name##_f64, double, value_f64)
-
-DEFINE_LOOPS(add, a + alpha * b, a + alpha * b)
-DEFINE_LOOPS(mul, a *b, a *b)
-DEFINE_LOOPS(div, a / b, a / b)
-DEFINE_LOOPS(power, powf(a, b), pow(a, b))
-/* A NaN on either side is the result. */
-DEFINE_LOOPS(maximum, a != a || a > b ? a : b, a != a || a > b ? a : b)
-DEFINE_LOOPS(minimum, a != a || a < b ? a : b, a != a || a < b ? a : b)
-DEFINE_LOOPS(equal, a == b, a == b)
-DEFINE_LOOPS(less, a < b, a < b)
-
-static kdl__inner_loop *const loops[KDL__BINARY_COUNT][2] = {
-    [KDL__ADD] = { add_f32, add_f64 },
-    [KDL__MUL] = { mul_f32, mul_f64 },
-    [KDL__DIV] = { div_f32, div_f64 },
-    [KDL__POW] = { power_f32, power_f64 },
-    [KDL__MAXIMUM] = { maximum_f32, maximum_f64 },
-    [KDL__MINIMUM] = { minimum_f32, minimum_f64 },
-    [KDL__EQUAL] = { equal_f32, equal_f64 },
-    [KDL__LESS] = { less_f32, less_f64 },
+static kdl__inner_loop *const loops[KDL__BINARY_COUNT][KDL__LOOP_SETS] = {
+    [KDL__ADD] = KDL__LOOP_SET(add),         [KDL__MUL] = KDL__LOOP_SET(mul),
+    [KDL__DIV] = KDL__LOOP_SET(div),         [KDL__POW] = KDL__LOOP_SET(power),
+    [KDL__MAXIMUM] = KDL__LOOP_SET(maximum), [KDL__MINIMUM] = KDL__LOOP_SET(minimum),
+    [KDL__EQUAL] = KDL__LOOP_SET(equal),     [KDL__LESS] = KDL__LOOP_SET(less),
 };
-
-#define DEFINE_WHERE(name, type)                                                                   \
-    static void name(const void *arguments, char *const *data, const int64_t *strides, int64_t n)  \
-    {                                                                                              \
-        (void)arguments;                                                                           \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            const bool chosen = *(const unsigned char *)(data[1] + i * strides[1]) != 0;           \
-            const int operand = chosen ? 2 : 3;                                                    \
-            *(type *)(data[0] + i * strides[0]) =                                                  \
-                *(const type *)(data[operand] + i * strides[operand]);                             \
-        }                                                                                          \
-    }
-DEFINE_WHERE(where_f32, float)
-DEFINE_WHERE(where_f64, double)
 
 /* ---- tensors ----------------------------------------------------------------------------- */
 
@@ -101,7 +40,7 @@ kdl_tensor *kdl__compute_binary(kdl__binary function, kdl_tensor *a, kdl_tensor 
     kdl_tensor *result = kdl__new_values(a->ctx, a->storage->dtype, shape.ndim, shape.sizes);
     kdl_tensor *operands[] = { result, a, b };
     if (result)
-        kdl__loop_run(operands, 3, loops[function][kdl__float_index(a)], &alpha);
+        kdl__loop_run(operands, 3, loops[function][kdl__loops_of(a)], &alpha);
     return result;
 }
 
@@ -112,13 +51,14 @@ kdl_tensor *kdl__compute_where(kdl_tensor *mask, kdl_tensor *a, kdl_tensor *b)
         return NULL;
     kdl_tensor *result = kdl__new_values(a->ctx, a->storage->dtype, shape.ndim, shape.sizes);
     kdl_tensor *operands[] = { result, mask, a, b };
+    static kdl__inner_loop *const where_loops[] = KDL__LOOP_SET(where);
     if (result)
-        kdl__loop_run(operands, 4, kdl__float_index(a) ? where_f64 : where_f32, NULL);
+        kdl__loop_run(operands, 4, where_loops[kdl__loops_of(a)], NULL);
     return result;
 }
 
 kdl_status kdl__accumulate(kdl_tensor *target, kdl_tensor *source, double alpha)
 {
     kdl_tensor *operands[] = { target, target, source };
-    return kdl__loop_run(operands, 3, loops[KDL__ADD][kdl__float_index(target)], &alpha);
+    return kdl__loop_run(operands, 3, loops[KDL__ADD][kdl__loops_of(target)], &alpha);
 }

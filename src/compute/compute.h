@@ -51,6 +51,13 @@ static inline uint64_t kdl__portion(uint64_t count, size_t portions, size_t inde
     return count / portions * index + (index < rest ? index : rest);
 }
 
+/* Before a loop in which no element's result depends on another's, though pointers may be equal. */
+#ifdef __clang__
+#define KDL__INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define KDL__INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 /* For which elements, and in which vectors, inner loops are compiled (loop_sets.h). */
 typedef enum kdl__loop_set {
     KDL__LOOPS_F32,

@@ -35,7 +35,7 @@ KDL__FLOAT_MATH kdl__from_bits_f32(int32_t bits)
 /* 2^n for a normal result. */
 KDL__FLOAT_MATH kdl__power_of_2_f32(int32_t n)
 {
-    return kdl__from_bits_f32((int32_t)((uint32_t)(n + 127) << 23));
+    return kdl__from_bits_f32((int32_t)(((uint32_t)n + 127) << 23));
 }
 
 /* ln 2 in two parts, the first with few bits, so that its product with an exponent is exact. */
@@ -51,11 +51,10 @@ KDL__FLOAT_MATH kdl__reduced_expm1_f32(float x, int32_t *n)
     static const float rounder = 12582912; /* 1.5 * 2^23 */
     float shifted = x * 1.44269504F + rounder, multiple = shifted - rounder;
     float r = (x - multiple * KDL__LN2_HIGH) - multiple * KDL__LN2_LOW;
-    float p = 0.000199182658F;
-    p = p * r + 0.00139464054F;
-    p = p * r + 0.00833326485F;
-    p = p * r + 0.0416662656F;
-    p = p * r + 0.166666672F;
+    float p = 0.00139508338F;
+    p = p * r + 0.00836908817F;
+    p = p * r + 0.0416662022F;
+    p = p * r + 0.166665167F;
     p = p * r + 0.5F;
     *n = (int32_t)((uint32_t)kdl__bits_f32(shifted) - 0x4b400000);
     return r + r * r * p;
@@ -70,6 +69,16 @@ KDL__FLOAT_MATH kdl__exp_f32(float x)
     float y = 1 + kdl__reduced_expm1_f32(x, &n);
     int32_t half = n >> 1;
     return y * kdl__power_of_2_f32(half) * kdl__power_of_2_f32(n - half);
+}
+
+/* e^x where only normal numbers count: 0 below e^-87, infinite above e^88. */
+KDL__FLOAT_MATH kdl__exp_normal_f32(float x)
+{
+    int32_t n;
+    float y = 1 + kdl__reduced_expm1_f32(x, &n);
+    y *= kdl__power_of_2_f32(n);
+    y = x > 88 ? INFINITY : y;
+    return x < -87 ? 0 : y;
 }
 
 /* Half of it, then twice that: 2^128 is no number. Below -40 it is -1. */
@@ -89,10 +98,10 @@ KDL__FLOAT_MATH kdl__expm1_f32(float given)
  */
 KDL__FLOAT_MATH kdl__normal_log_f32(float u, float c, int32_t k)
 {
-    int32_t bits = kdl__bits_f32(u), from_root = bits - 0x3f3504f3; /* sqrt(1/2) */
-    int32_t exponent = from_root >> 23;
-    float f = kdl__from_bits_f32(bits - (int32_t)((uint32_t)exponent << 23)) - 1, n;
-    n = (float)(k + exponent);
+    const uint32_t bits = (uint32_t)kdl__bits_f32(u), root = 0x3f3504f3; /* of 1/2 */
+    int32_t exponent = (int32_t)(bits - root) >> 23;
+    float f = kdl__from_bits_f32((int32_t)(bits - ((uint32_t)exponent << 23))) - 1;
+    float n = (float)(k + exponent);
     float p = 0.0674659163F;
     p = p * f - 0.116756387F;
     p = p * f + 0.118881777F;
@@ -158,22 +167,21 @@ KDL__FLOAT_MATH kdl__erf_f32(float x)
 
 /*
  * (1 + erf(x / sqrt 2)) / 2: for a negative x this is e^(-x^2 / 2) times a polynomial of
- * t = 1 / (1 + 0.3 |x| / sqrt 2) (the form of Abramowitz and Stegun, 7.1.26). Within 3e-7, and in the
+ * t = 1 / (1 + 0.3275911 |x| / sqrt 2) (the form of Abramowitz and Stegun, 7.1.26). Within 3e-7, and in the
  * tail of negative x within some units of x^2's last place.
  */
 KDL__FLOAT_MATH kdl__normal_cdf_f32(float x)
 {
-    float t = 1 / (1 + 0.212132034F * fabsf(x));
-    float p = -0.064761892F;
-    p = p * t + 0.242783844F;
-    p = p * t - 0.256143868F;
-    p = p * t + 0.273865819F;
-    p = p * t - 0.047329586F;
-    p = p * t + 0.107464939F;
-    p = p * t + 0.0741690621F;
-    p = p * t + 0.0853576884F;
-    p = p * t + 0.0845939964F;
-    float tail = p * t * kdl__exp_f32(x * x * -0.5F);
+    float t = 1 / (1 + 0.231641888F * fabsf(x));
+    float p = -0.0703240037F;
+    p = p * t + 0.247256458F;
+    p = p * t - 0.200891525F;
+    p = p * t + 0.224514261F;
+    p = p * t + 0.0139636016F;
+    p = p * t + 0.102517731F;
+    p = p * t + 0.0904429331F;
+    p = p * t + 0.0925206244F;
+    float tail = p * t * kdl__exp_normal_f32(x * x * -0.5F);
     return x > 0 ? 1 - tail : tail;
 }
 

@@ -24,7 +24,7 @@ TARGET static void LOOP(softmax_row)(const T *in, T *out, int64_t n, bool logari
 {
     KDL__MAX_IN_LANES(T, most, n, in)
     for (int64_t i = 0; i < n; i++)
-        out[i] = M(exp)(in[i] - most);
+        out[i] = EXP(in[i] - most);
     KDL__SUM_IN_LANES(sum, n, i, out[i])
     if (logarithm) {
         const T shift = most + (T)log(sum);
@@ -43,7 +43,7 @@ TARGET static void LOOP(softmax_row_grad)(const T *g, const T *y, T *out, int64_
         KDL__SUM_IN_LANES(sum, n, i, g[i])
         const T all = (T)sum;
         for (int64_t i = 0; i < n; i++)
-            out[i] = g[i] - M(exp)(y[i]) * all;
+            out[i] = g[i] - EXP(y[i]) * all;
     } else {
         KDL__SUM_IN_LANES(sum, n, i, g[i] * y[i])
         const T all = (T)sum;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The functions of one element: F(name, PyTorch's name of the gradient, what is saved (x, y or nothing), f(x),
- * g * f'(x)). T is the element's type and M(f) libm's function for it; a, b, c are its numbers.
+ * g * f'(x)). T is the element's type M(f) libm's function for it (EXP: see loop_sets.h); a, b, c are its numbers.
  */
 #ifndef KDL_SRC_COMPUTE_UNARY_H
 #define KDL_SRC_COMPUTE_UNARY_H
@@ -44,12 +44,12 @@
     F(cos, "CosBackward0", x, M(cos)(x), -g *M(sin)(x))                                            \
     F(tan, "TanBackward0", y, M(tan)(x), g *(1 + y * y))                                           \
     F(tanh, "TanhBackward0", y, M(tanh)(x), g *(1 - y * y))                                        \
-    F(erf, "ErfBackward0", x, M(erf)(x), g *((T)M_2_SQRTPI * M(exp)(-(x * x))))                    \
+    F(erf, "ErfBackward0", x, M(erf)(x), g *((T)M_2_SQRTPI * EXP(-(x * x))))                       \
     F(sigmoid, "SigmoidBackward0", y, logistic(x), g *((1 - y) * y))                               \
     F(relu, "ReluBackward0", y, x <= 0 ? 0 : x, y <= 0 ? 0 : g)                                    \
     F(logsigmoid, "LogSigmoidBackward0", x, (x < 0 ? x : 0) - M(log1p)(M(exp)(-M(fabs)(x))),       \
       g * logistic(-x))                                                                            \
-    F(silu, "SiluBackward0", x, x / (1 + M(exp)(-x)),                                              \
+    F(silu, "SiluBackward0", x, x / (1 + EXP(-x)),                                                 \
       g * (logistic(x) * (1 + x * (1 - logistic(x)))))                                             \
     F(mish, "MishBackward0", x, x *mish_tanh,                                                      \
       g *(mish_tanh + x * logistic(x) * (1 - mish_tanh * mish_tanh)))                              \
@@ -58,7 +58,7 @@
       g *(gelu_gate +                                                                              \
           x * gelu_gate * (1 - gelu_gate) * GELU_SLOPE * (1 + 3 * GELU_CUBE * (x * x))))           \
     F(softplus, "SoftplusBackward0", x, x *a > b ? x : M(log1p)(M(exp)(x * a)) / a,                \
-      x * a > b ? g : g / (1 + M(exp)(-x * a)))                                                    \
+      x * a > b ? g : g * logistic(x * a))                                                         \
     F(softsign, "DivBackward0", x, x / (1 + M(fabs)(x)),                                           \
       g / ((1 + M(fabs)(x)) * (1 + M(fabs)(x))))                                                   \
     F(tanhshrink, "SubBackward0", x, x - M(tanh)(x), g * (M(tanh)(x) * M(tanh)(x)))                \

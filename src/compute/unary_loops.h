@@ -2,11 +2,11 @@
 /* The inner loops of the functions of one element, of the type T (included for each). */
 
 /* What is shared by a function and its derivative, or too long for the list. */
-#define logistic(x) (1 / (1 + M(exp)(-(x))))
+#define logistic(x) (1 / (1 + EXP(-(x))))
 /* tanh(log(1 + e^x)), of e = e^x; 1 above 20, where e^2 might be infinite. */
-#define mish_exp M(exp)(x > 20 ? 20 : x)
+#define mish_exp EXP(x > 20 ? 20 : x)
 #define mish_tanh (mish_exp * (mish_exp + 2) / (mish_exp * (mish_exp + 2) + 2))
-#define normal_density (M(exp)(x * x * (T)-0.5) * (T)(M_2_SQRTPI * M_SQRT1_2 * 0.5))
+#define normal_density (EXP(x * x * (T)-0.5) * (T)(M_2_SQRTPI * M_SQRT1_2 * 0.5))
 /* (1 + tanh(u)) / 2 is the logistic function of 2 u. */
 #define GELU_SLOPE (T)(M_SQRT2 * M_2_SQRTPI)
 #define GELU_CUBE (T)0.044715

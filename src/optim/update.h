@@ -29,13 +29,6 @@ static inline kdl__decay kdl__decay_of(bool maximize, double weight_decay, bool 
 #define KDL__LERP(a, b, weight)                                                                    \
     ((weight) < 0.5 ? (a) + (weight) * ((b) - (a)) : (b) - ((b) - (a)) * (1 - (weight)))
 
-/* No element's result depends on another's, though pointers to their tensors might be equal. */
-#ifdef __clang__
-#define KDL__INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define KDL__INDEPENDENT _Pragma("GCC ivdep")
-#endif
-
 /*
  * Begins the definition of `T NAME_T(s, flags, x, g, a, b, c)` for the arguments `s` (kdl__decay
  * `decay` first), the parameter x, its gradient g and three states. `flags` is constant, so that a
