@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Classes as rows of zeros and a one; a layer as a function with given weights and as a module; a
- * run that is repeated from its seed. Its twin is one_hot.py.
+ * Classes as rows of zeros and a one; a layer as a function and as a module; a run that is repeated
+ * from its seed. Its twin is one_hot.py.
  */
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,6 @@ int main(void)
     kdl_tensor *labels = kdl_tensor_from_data(ctx, KDL_I64, KDL_SHAPE(3), (int64_t[]){ 2, 0, 1 });
     kdl_tensor *ones = kdl_f_one_hot(labels, 4), *rows = kdl_to(ones, KDL_F32);
     kdl_tensor_print(ones, stdout);
-
     kdl_manual_seed(ctx, 0);
     kdl_module *layer = kdl_nn_linear(ctx, 4, 2);
     kdl_tensor *weight = kdl_parameter(layer, "weight"), *bias = kdl_parameter(layer, "bias");
@@ -43,15 +42,17 @@ int main(void)
     kdl_tensor *table = kdl_t(weight), *found = kdl_f_embedding(labels, table);
     kdl_tensor_print(module, stdout);
     kdl_tensor_print(function, stdout);
-    kdl_tensor_print(found, stdout); /* a row of the table, as the product finds it, but no bias */
+    kdl_tensor_print(found, stdout); /* the table's rows: the product without the bias */
 
     float first[12], second[12];
     run(ctx, rows, labels, first);
     run(ctx, rows, labels, second);
-    printf("%s\n", memcmp(first, second, sizeof first) ? "other bits" : "the same bits again");
-
+    bool same = true;
+    for (int i = 0; i < 12; i++)
+        same = same && first[i] == second[i];
+    printf("%s\n", same ? "the same bits again" : "other bits");
     kdl_tensor *made[] = { labels, ones, rows, module, function, table, found };
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
         kdl_tensor_release(made[i]);
     kdl_module_release(layer);
     kdl_context_release(ctx);

@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     int status = training_end(&run, net, test(net, tests, test_labels));
 
     kdl_tensor *made[] = { drawn, images, labels, test_drawn, tests, test_labels };
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
         kdl_tensor_release(made[i]);
     kdl_optimizer_release(optimizer);
     kdl_data_loader_release(loader);

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     int status = training_end(&run, net, accuracy(scores, test_echo));
 
     kdl_tensor *made[] = { symbols, echo, tests, test_echo, scores };
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
         kdl_tensor_release(made[i]);
     kdl_optimizer_release(optimizer);
     kdl_data_loader_release(loader);

@@ -9,14 +9,13 @@ training training_begin(int argc, char **argv, const char *text)
 {
     training run = { .text = text, .dtype = KDL_F32 };
     for (int i = 1; i < argc; i++) {
-        const char *word = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
+        const char *word = argv[i];
         const char **file = !strcmp(word, "--save")  ? &run.save
                             : !strcmp(word, "--svg") ? &run.svg
                             : !strcmp(word, "--log") ? &run.log
                                                      : NULL;
-        if (file && next) {
-            *file = next;
-            i++;
+        if (file && i + 1 < argc) {
+            *file = argv[++i];
         } else if (!strcmp(word, "--f64")) {
             run.dtype = KDL_F64;
         } else if (word[0] != '-' && text) {

@@ -44,8 +44,9 @@ static long peak_kib(void)
     char line[256];
     FILE *file = fopen("/proc/self/status", "r");
     assert_non_null(file);
-    while (fgets(line, sizeof line, file) && sscanf(line, "VmHWM: %ld", &peak) != 1)
-        continue;
+    while (peak < 0 && fgets(line, sizeof line, file))
+        if (!strncmp(line, "VmHWM:", 6))
+            peak = strtol(line + 6, NULL, 10);
     fclose(file);
     assert_true(peak > 0);
     return peak;
