@@ -19,6 +19,7 @@ typedef enum kdl__slot {
     KDL__SLOT_CLASSES,
     KDL__SLOT_TRAINING,
     KDL__SLOT_FORWARDS,
+    KDL__SLOT_CONVOLUTIONS,
     KDL__SLOT_COUNT
 } kdl__slot;
 

@@ -5,7 +5,7 @@
  * one function of one dtype; masks are bool and indices i64. The layer above sees to that.
  *
  * No bit depends on the number of threads, nor on the instruction set but in products of matrices,
- * which oneDNN (f32) and OpenBLAS (f64) compute.
+ * which oneDNN (f32) and OpenBLAS (f64) compute, and in convolutions (oneDNN in f32).
  */
 #ifndef KDL_SRC_COMPUTE_COMPUTE_H
 #define KDL_SRC_COMPUTE_COMPUTE_H
@@ -152,6 +152,13 @@ kdl_tensor *kdl__compute_softmax_grad(kdl_tensor *grad, kdl_tensor *result, int 
  */
 kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, double beta,
                                kdl_tensor *result);
+
+/*
+ * Keeps oneDNN to one thread in what this thread calls, and gives what to tell
+ * kdl__restore_library_threads() afterwards. OpenMP counts threads for each thread that asks.
+ */
+int kdl__one_library_thread(void);
+void kdl__restore_library_threads(int threads);
 
 /* ---- shared ------------------------------------------------------------------------------ */
 

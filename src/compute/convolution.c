@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Convolutions as products of matrices: the columns of one are an input's windows. */
+/*
+ * Convolutions: in f32 by oneDNN, else as products of matrices, of which the columns of one are an
+ * input's windows.
+ */
 #include <string.h>
 
+#include "compute/dnnl_convolution.h"
 #include "compute/window.h"
 
 /* ---- windows as columns ------------------------------------------------------------------ */
@@ -197,14 +201,27 @@ void kdl__compute_add_bias(kdl_tensor *output, kdl_tensor *bias)
     kdl_tensor_release(each);
 }
 
-kdl_tensor *kdl__compute_conv(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
-                              const kdl__window *w, int64_t groups, kdl_shape shape)
+/*
+ * Whether oneDNN computed it: f32 that holds something, of which it has a primitive. The gradient of
+ * an input of few channels is faster by columns (3 to 4 times for one channel, on a Zen 4).
+ */
+static bool by_dnnl(kdl__dnnl_kind kind, kdl_tensor *source, kdl_tensor *weight, kdl_tensor *result,
+                    kdl_tensor *bias, const kdl__window *w, int64_t groups)
 {
-    kdl_tensor *output =
-        kdl__new_values(input->ctx, input->storage->dtype, shape.ndim, shape.sizes);
-    sizes s = sizes_of(weight, shape.sizes[0], groups, w);
+    if (source->storage->dtype != KDL_F32 || source->numel == 0 || weight->numel == 0 ||
+        result->numel == 0)
+        return false;
+    if (kind == KDL__DNNL_INPUT_GRAD && groups == 1 && source->dims[1] < 4)
+        return false;
+    return kdl__dnnl_convolve(kind, source, weight, result, bias, w, groups);
+}
+
+static void conv_by_columns(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
+                            const kdl__window *w, int64_t groups, kdl_tensor *output)
+{
+    sizes s = sizes_of(weight, output->dims[0], groups, w);
     int64_t volume = kdl__volume(w->input);
-    kdl_tensor *columns = output ? new_columns(input, &s) : NULL;
+    kdl_tensor *columns = new_columns(input, &s);
     for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(input->ctx); i++) {
         int64_t g = i % groups;
         to_columns(w, s.inputs, input, i * s.inputs * volume, columns, 0);
@@ -215,18 +232,25 @@ kdl_tensor *kdl__compute_conv(kdl_tensor *input, kdl_tensor *weight, kdl_tensor 
     if (columns && bias && !kdl__failed(input->ctx))
         kdl__compute_add_bias(output, bias);
     kdl_tensor_release(columns);
+}
+
+kdl_tensor *kdl__compute_conv(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
+                              const kdl__window *w, int64_t groups, kdl_shape shape)
+{
+    kdl_tensor *output =
+        kdl__new_values(input->ctx, input->storage->dtype, shape.ndim, shape.sizes);
+    if (output && !by_dnnl(KDL__DNNL_FORWARD, input, weight, output, bias, w, groups))
+        conv_by_columns(input, weight, bias, w, groups, output);
     return output;
 }
 
-kdl_tensor *kdl__compute_conv_input_grad(kdl_tensor *grad, kdl_tensor *weight, const kdl__window *w,
-                                         int64_t groups, kdl_shape shape)
+static void input_grad_by_columns(kdl_tensor *grad, kdl_tensor *weight, const kdl__window *w,
+                                  int64_t groups, kdl_tensor *result)
 {
-    kdl_tensor *result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
-    sizes s = sizes_of(weight, shape.sizes[0], groups, w);
+    sizes s = sizes_of(weight, result->dims[0], groups, w);
     int64_t volume = kdl__volume(w->input);
-    kdl_tensor *columns = result ? new_columns(grad, &s) : NULL;
-    if (columns)
-        memset(result->storage->data, 0, kdl_tensor_nbytes(result));
+    kdl_tensor *columns = new_columns(grad, &s);
+    memset(result->storage->data, 0, kdl_tensor_nbytes(result));
     for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(grad->ctx); i++) {
         int64_t g = i % groups;
         multiply_into(turned(matrix(weight, g * s.outputs * s.window, s.outputs, s.window)),
@@ -235,15 +259,20 @@ kdl_tensor *kdl__compute_conv_input_grad(kdl_tensor *grad, kdl_tensor *weight, c
         from_columns(w, s.inputs, result, i * s.inputs * volume, columns, 0);
     }
     kdl_tensor_release(columns);
+}
+
+kdl_tensor *kdl__compute_conv_input_grad(kdl_tensor *grad, kdl_tensor *weight, const kdl__window *w,
+                                         int64_t groups, kdl_shape shape)
+{
+    kdl_tensor *result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
+    if (result && !by_dnnl(KDL__DNNL_INPUT_GRAD, result, weight, grad, NULL, w, groups))
+        input_grad_by_columns(grad, weight, w, groups, result);
     return result;
 }
 
-kdl_tensor *kdl__compute_conv_weight_grad(kdl_tensor *grad, kdl_tensor *input, const kdl__window *w,
-                                          int64_t groups, kdl_shape shape)
+static void weight_grad_by_columns(kdl_tensor *grad, kdl_tensor *input, const kdl__window *w,
+                                   int64_t groups, kdl_tensor *result)
 {
-    kdl_tensor *result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
-    if (!result)
-        return NULL;
     sizes s = sizes_of(result, grad->dims[0], groups, w);
     int64_t volume = kdl__volume(w->input);
     kdl_tensor *columns = new_columns(grad, &s);
@@ -256,5 +285,13 @@ kdl_tensor *kdl__compute_conv_weight_grad(kdl_tensor *grad, kdl_tensor *input, c
                       matrix(result, g * s.outputs * s.window, s.outputs, s.window));
     }
     kdl_tensor_release(columns);
+}
+
+kdl_tensor *kdl__compute_conv_weight_grad(kdl_tensor *grad, kdl_tensor *input, const kdl__window *w,
+                                          int64_t groups, kdl_shape shape)
+{
+    kdl_tensor *result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
+    if (result && !by_dnnl(KDL__DNNL_WEIGHT_GRAD, input, result, grad, NULL, w, groups))
+        weight_grad_by_columns(grad, input, w, groups, result);
     return result;
 }

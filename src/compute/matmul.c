@@ -88,6 +88,20 @@ static int64_t batch_offset(const kdl_tensor *tensor, const kdl_tensor *result, 
 int omp_get_max_threads(void);
 void omp_set_num_threads(int threads);
 
+int kdl__one_library_thread(void)
+{
+    int threads = omp_get_max_threads();
+    if (threads != 1)
+        omp_set_num_threads(1);
+    return threads;
+}
+
+void kdl__restore_library_threads(int threads)
+{
+    if (threads != 1)
+        omp_set_num_threads(threads);
+}
+
 /* ---- tiles ------------------------------------------------------------------------------- */
 
 /*
@@ -143,13 +157,10 @@ static kdl_status multiply_tile(void *user_data, size_t index, int worker)
     int64_t b = batch_offset(p->b.tensor, all->result, matrix) +
                 column * (p->b.transposed ? p->b.leading : 1);
     int64_t c = (matrix * p->m + row) * p->n + column;
-    int threads = omp_get_max_threads(); /* for products that this thread asks for */
-    if (threads != 1)
-        omp_set_num_threads(1);
+    int threads = kdl__one_library_thread();
     multiply(p, rows, columns, p->a.data + (size_t)a * size, p->b.data + (size_t)b * size,
              all->out + (size_t)c * size);
-    if (threads != 1)
-        omp_set_num_threads(threads);
+    kdl__restore_library_threads(threads);
     return KDL_OK;
 }
 

@@ -17,8 +17,8 @@ static inline int64_t kdl__volume(const int64_t sizes[3])
 }
 
 /*
- * output (N, O, ...) = input (N, C, ...) * weight (O, C / groups, ...) + bias (O) or NULL: each sample
- * as a matrix of its windows, which is then multiplied. `shape` is the output's.
+ * output (N, O, ...) = input (N, C, ...) * weight (O, C / groups, ...) + bias (O) or NULL. `shape` is
+ * the output's.
  */
 kdl_tensor *kdl__compute_conv(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
                               const kdl__window *window, int64_t groups, kdl_shape shape);
