@@ -29,6 +29,18 @@ typedef kdl_tensor *kdl_forward_pre_hook(kdl_module *module, kdl_tensor *input, 
 /** After it: gives a reference to another output, or NULL to leave it. */
 typedef kdl_tensor *kdl_forward_hook(kdl_module *module, kdl_tensor *input, kdl_tensor *output,
                                      void *user_data);
+/**
+ * When the gradient of module.forward()'s output is there: gives a reference to another one, of the
+ * same sizes and dtype, or NULL to leave it.
+ */
+typedef kdl_tensor *kdl_backward_pre_hook(kdl_module *module, kdl_tensor *grad_output,
+                                          void *user_data);
+/**
+ * When that of its input is computed (NULL if the input requires none), from `grad_output`: gives a
+ * reference to another gradient of the input, or NULL to leave it.
+ */
+typedef kdl_tensor *kdl_backward_hook(kdl_module *module, kdl_tensor *grad_input,
+                                      kdl_tensor *grad_output, void *user_data);
 /** Before the state_dict of `module` is collected; `prefix` ends with a dot or is empty. */
 typedef void kdl_state_dict_pre_hook(kdl_module *module, const char *prefix, void *user_data);
 /** After that, children included: may change the entries. */
@@ -56,6 +68,16 @@ KDL_API kdl_hook kdl_register_forward_pre_hook(kdl_module *module, kdl_forward_p
                                                void *user_data, bool prepend);
 KDL_API kdl_hook kdl_register_forward_hook(kdl_module *module, kdl_forward_hook *hook,
                                            void *user_data, bool prepend);
+/**
+ * Module.register_full_backward_pre_hook(hook, prepend), register_full_backward_hook(hook, prepend):
+ * called by kdl_backward() for every forward that was recorded while they were registered. Of a module
+ * with several inputs or outputs they see the first.
+ */
+KDL_API kdl_hook kdl_register_full_backward_pre_hook(kdl_module *module,
+                                                     kdl_backward_pre_hook *hook, void *user_data,
+                                                     bool prepend);
+KDL_API kdl_hook kdl_register_full_backward_hook(kdl_module *module, kdl_backward_hook *hook,
+                                                 void *user_data, bool prepend);
 KDL_API kdl_hook kdl_register_state_dict_pre_hook(kdl_module *module, kdl_state_dict_pre_hook *hook,
                                                   void *user_data);
 KDL_API kdl_hook kdl_register_state_dict_post_hook(kdl_module *module,

@@ -63,7 +63,8 @@ struct kdl__function {
     struct kdl__hook *hooks;
     bool retains_grad, freed;
     kdl__saved saved[KDL__MAX_SAVED];
-    const void *table; /* the rest is the class's own */
+    void (*destroy)(kdl__function *function); /* frees what the rest owns; NULL: nothing to do */
+    const void *table;                        /* the rest is the class's own */
     kdl__numbers numbers;
     int64_t integers[4];
     void *own;           /* whatever else the class needs; see kdl__keep() */
@@ -147,6 +148,8 @@ void kdl__record_copy(kdl_tensor *source, kdl_tensor *result);
 void kdl__record_abs(kdl_tensor *source, kdl_tensor *result);
 void kdl__record_derived(kdl_tensor *result, kdl__derivation how, int dim,
                          kdl_tensor *const *inputs);
+kdl__module_call *kdl__begin_module_call(kdl_module *module, kdl_tensor **input);
+void kdl__end_module_call(kdl__module_call *call, kdl_tensor **output);
 kdl_status kdl__begin_write(kdl__write *write, const char *place);
 void kdl__end_write(const kdl__write *write);
 /* Makes a view of a tensor that was written since a region of what it holds now. */

@@ -24,6 +24,8 @@ static void free_function(kdl__function *function)
         kdl_tensor_release(function->edges[i].leaf);
     }
     kdl_tensor_release(function->grad);
+    if (function->destroy)
+        function->destroy(function);
     kdl__free_hooks(function);
     kdl_free(ctx, function->own);
     kdl_free(ctx, function);
@@ -275,6 +277,8 @@ kdl_status kdl__autograd_enable(kdl_context *ctx)
         .copied = kdl__record_copy,
         .absolute = kdl__record_abs,
         .derived = kdl__record_derived,
+        .call = kdl__begin_module_call,
+        .called = kdl__end_module_call,
         .write = kdl__begin_write,
         .written = kdl__end_write,
         .grad_fn = kdl_tensor_grad_fn,

@@ -87,6 +87,14 @@ static void run_forward(kdl_module *module, const kdl__forward_entry *entry, kdl
     kdl__end_computed(module, before);
 }
 
+static bool has_backward_hooks(const kdl_module *module)
+{
+    for (const kdl__hook *hook = module->hooks; hook; hook = hook->next)
+        if (hook->id && (hook->kind == KDL__HOOK_BACKWARD_PRE || hook->kind == KDL__HOOK_BACKWARD))
+            return true;
+    return false;
+}
+
 static void run_with_hooks(kdl_module *module, const kdl__forward_entry *entry, kdl_tensor **inputs,
                            int input_count, kdl_tensor **outputs, int output_count)
 {
@@ -95,6 +103,8 @@ static void run_with_hooks(kdl_module *module, const kdl__forward_entry *entry, 
         replace(&inputs[0],
                 ((kdl_forward_pre_hook *)hook->function)(module, inputs[0], hook->user_data));
     kdl__hooks_end(module);
+    const kdl__tape *tape = has_backward_hooks(module) ? module->ctx->tape : NULL;
+    kdl__module_call *call = tape ? tape->call(module, &inputs[0]) : NULL;
     if (!kdl__failed(module->ctx))
         run_forward(module, entry, inputs, input_count, outputs, output_count);
     hook = kdl__hooks_begin(module, KDL__HOOK_FORWARD);
@@ -102,6 +112,8 @@ static void run_with_hooks(kdl_module *module, const kdl__forward_entry *entry, 
         replace(&outputs[0], ((kdl_forward_hook *)hook->function)(module, inputs[0], outputs[0],
                                                                   hook->user_data));
     kdl__hooks_end(module);
+    if (tape)
+        tape->called(call, &outputs[0]);
 }
 
 kdl_status kdl_call_with(kdl_module *module, kdl_tensor *const *inputs, int input_count,

@@ -97,6 +97,18 @@ kdl_hook kdl_register_forward_hook(kdl_module *module, kdl_forward_hook *hook, v
     return add_hook(module, KDL__HOOK_FORWARD, (void (*)(void))hook, user_data, prepend);
 }
 
+kdl_hook kdl_register_full_backward_pre_hook(kdl_module *module, kdl_backward_pre_hook *hook,
+                                             void *user_data, bool prepend)
+{
+    return add_hook(module, KDL__HOOK_BACKWARD_PRE, (void (*)(void))hook, user_data, prepend);
+}
+
+kdl_hook kdl_register_full_backward_hook(kdl_module *module, kdl_backward_hook *hook,
+                                         void *user_data, bool prepend)
+{
+    return add_hook(module, KDL__HOOK_BACKWARD, (void (*)(void))hook, user_data, prepend);
+}
+
 kdl_hook kdl_register_state_dict_pre_hook(kdl_module *module, kdl_state_dict_pre_hook *hook,
                                           void *user_data)
 {

@@ -33,6 +33,8 @@ typedef enum kdl__hook_kind {
     KDL__HOOK_LOAD_POST,
     KDL__HOOK_FORWARD_PRE,
     KDL__HOOK_FORWARD,
+    KDL__HOOK_BACKWARD_PRE,
+    KDL__HOOK_BACKWARD,
 } kdl__hook_kind;
 
 typedef struct kdl__hook {
@@ -82,9 +84,9 @@ typedef struct kdl__forwards {
 #define KDL__MAX_CALL 8
 
 /* The hooks of a kind in turn; kdl__hooks_begin() before, kdl__hooks_end() after. */
-kdl__hook *kdl__hooks_begin(kdl_module *module, kdl__hook_kind kind);
-kdl__hook *kdl__hooks_next(const kdl__hook *hook);
-void kdl__hooks_end(kdl_module *module);
+KDL__SHARED kdl__hook *kdl__hooks_begin(kdl_module *module, kdl__hook_kind kind);
+KDL__SHARED kdl__hook *kdl__hooks_next(const kdl__hook *hook);
+KDL__SHARED void kdl__hooks_end(kdl_module *module);
 void kdl__hooks_free(kdl_module *module);
 kdl_status kdl__hooks_copy(kdl_module *copy, const kdl_module *source);
 

@@ -31,6 +31,9 @@ typedef enum kdl__derivation {
     KDL__DERIVED_SPECTRAL_NORM
 } kdl__derivation;
 
+struct kdl_module;
+typedef struct kdl__module_call kdl__module_call;
+
 /* What an in-place function makes of the values that were there. */
 typedef enum kdl__write_kind {
     KDL__WRITE_OVER,  /* they are gone, and what comes has no gradient */
@@ -62,6 +65,12 @@ typedef struct kdl__tape {
      * by weight_norm (dim: -1 for all), of the weight, u and v by spectral_norm.
      */
     void (*derived)(kdl_tensor *result, kdl__derivation how, int dim, kdl_tensor *const *inputs);
+    /*
+     * Around the forward of a module with backward hooks: they may put others in the place of its
+     * first input and output. The second takes what the first gave, in any case.
+     */
+    kdl__module_call *(*call)(struct kdl_module *module, kdl_tensor **input);
+    void (*called)(kdl__module_call *call, kdl_tensor **output);
     /* Before an in-place function writes: PyTorch's error at `place` where it may not. */
     kdl_status (*write)(kdl__write *write, const char *place);
     /* After it has written. */

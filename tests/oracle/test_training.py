@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from conftest import BUILD
-from kindling import KindlingError
+from kindling import KindlingError, Tensor
 from optimizers import Optimizer
-from training import Training, assert_close, default_path, load_training, twins
+from training import (BACKWARD_HOOK, BACKWARD_PRE_HOOK, Training, assert_close, default_path,
+                      load_training, twins)
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +165,51 @@ def test_deterministic(dtype):
         results.append(values)
     for values in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(values, results[0]))
+
+
+@pytest.mark.parametrize("first", (True, False), ids=("input with gradients", "without"))
+def test_backward_hooks(context, first):
+    """Gradients that the hooks of modules see, and what they give instead."""
+    calls = ("Linear(3, 4)", "Tanh()", "Linear(4, 2)")
+    ours, theirs = twins(context, *calls, seed=5)
+    seen, expected, keep = [], [], []
+
+    def value(pointer):
+        return pointer and Tensor(context, context.library.kdl_tensor_retain(pointer)).torch()
+
+    for index in range(3):
+        def pre(module, grad, _):
+            seen.append(("pre", value(grad)))
+            return context.library.kdl_mul(grad, 2.0)
+
+        def hook(module, grad_input, grad_output, _, index=index):
+            seen.append((index, value(grad_input), value(grad_output)))
+            return context.library.kdl_mul(grad_input, 0.5) if grad_input and index else None
+
+        def their_hook(module, grad_input, grad_output, index=index):
+            expected.append((index, grad_input[0], grad_output[0]))
+            return (grad_input[0] * 0.5,) if grad_input[0] is not None and index else None
+
+        keep += [BACKWARD_PRE_HOOK(pre), BACKWARD_HOOK(hook)]
+        child = context.child(ours, index)
+        if index == 1:
+            context.call("kdl_register_full_backward_pre_hook", child, keep[-2], None, False)
+            theirs[index].register_full_backward_pre_hook(
+                lambda module, grad: (expected.append(("pre", grad[0])), (grad[0] * 2,))[1])
+        context.call("kdl_register_full_backward_hook", child, keep[-1], None, False)
+        theirs[index].register_full_backward_hook(their_hook)
+    x = torch.randn(5, 3, requires_grad=first)
+    mine = context.leaf(x)
+    theirs(x).square().sum().backward()
+    context.backward(context.call("kdl_forward", ours, mine).kdl_square().kdl_sum())
+    assert len(seen) == len(expected) == 4
+    for got, wanted in zip(seen, expected):
+        assert got[0] == wanted[0]
+        for a, b in zip(got[1:], wanted[1:]):
+            assert (a is None) == (b is None), got[0]
+            if b is not None:
+                assert_close(a.contiguous(), b, got[0])
+    if first:
+        assert_close(context.grad(mine), x.grad)
+    for (name, tensor), parameter in zip(ours.iterate("named_parameters"), theirs.parameters()):
+        assert_close(context.grad(tensor), parameter.grad, name)

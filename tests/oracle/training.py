@@ -15,6 +15,12 @@ TWO = (NewTensor, POINTER, POINTER)
 ONE = (NewTensor, POINTER)
 
 
+class Hook(ctypes.Structure):
+    """kdl_hook."""
+
+    _fields_ = [("module", POINTER), ("id", ctypes.c_uint64)]
+
+
 class BackwardOptions(ctypes.Structure):
     """kdl_backward_options."""
 
@@ -74,6 +80,8 @@ class EmbeddingBagOptions(ctypes.Structure):
 
 REDUCTIONS = ("none", "mean", "sum")
 LOSS2, LOSS3 = (NewTensor, POINTER, POINTER), (NewTensor, POINTER, POINTER, POINTER)
+BACKWARD_PRE_HOOK = ctypes.CFUNCTYPE(POINTER, POINTER, POINTER, POINTER)
+BACKWARD_HOOK = ctypes.CFUNCTYPE(POINTER, POINTER, POINTER, POINTER, POINTER)
 HOOK = ctypes.CFUNCTYPE(POINTER, POINTER, POINTER)
 
 FUNCTIONS.update({
@@ -81,6 +89,8 @@ FUNCTIONS.update({
     "kdl_set_grad_enabled": (BOOL, POINTER, BOOL),
     "kdl_backward_with": (Status, POINTER, ctypes.POINTER(BackwardOptions)),
     "kdl_tensor_grad": (POINTER, POINTER),
+    "kdl_register_full_backward_pre_hook": (Hook, POINTER, BACKWARD_PRE_HOOK, POINTER, BOOL),
+    "kdl_register_full_backward_hook": (Hook, POINTER, BACKWARD_HOOK, POINTER, BOOL),
     "kdl_tensor_grad_rows": (POINTER, POINTER),
     "kdl_tensor_set_grad": (Status, POINTER, POINTER),
     "kdl_tensor_is_leaf": (BOOL, POINTER),

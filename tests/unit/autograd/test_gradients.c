@@ -211,6 +211,14 @@ static void test_modules(void **state)
 
 /* ---- failing memory ---------------------------------------------------------------------- */
 
+/* Another gradient of the same values. */
+static kdl_tensor *copy_gradient(kdl_module *module, kdl_tensor *grad_input,
+                                 kdl_tensor *grad_output, void *user_data)
+{
+    (void)module, (void)grad_output, (void)user_data;
+    return grad_input ? kdl_clone(grad_input) : NULL;
+}
+
 static kdl_status train(kdl_context *ctx, void *unused)
 {
     (void)unused;
@@ -220,6 +228,8 @@ static kdl_status train(kdl_context *ctx, void *unused)
     kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(4, 2));
     kdl_tensor *labels = kdl_zeros(ctx, KDL_SHAPE(4), .dtype = KDL_I64);
     kdl_optimizer *optimizer = net ? kdl_optim_adamw(kdl_named_parameters(net), 0.1) : NULL;
+    kdl_register_full_backward_hook(kdl_child(net, 0), copy_gradient, NULL, false);
+    kdl_register_full_backward_hook(kdl_child(net, 1), copy_gradient, NULL, false);
     for (int i = 0; i < 2 && !kdl_error_status(ctx); i++) {
         kdl_optimizer_zero_grad(optimizer);
         kdl_tensor *output = kdl_forward(net, input);
