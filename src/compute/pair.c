@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of an element and what it should be. */
-#include <math.h>
-
 #include "compute/pair.h"
 
-#define T float
-#define M(function) function##f
-#define LOOP(name) name##_f32
-#include "compute/pair_loops.h"
-#undef T
-#undef M
-#undef LOOP
-#define T double
-#define M(function) function
-#define LOOP(name) name##_f64
-#include "compute/pair_loops.h"
-#undef T
-#undef M
-#undef LOOP
+#define KDL__LOOPS "compute/pair_loops.h"
+#include "compute/loop_sets.h"
 
-/* The value, the gradient of x, and that of t, each in f32 and f64. */
+/* The value, the gradient of x, and that of t. */
 #define ENTRY(name, ...)                                                                           \
-    { { name##_f32, name##_f64 },                                                                  \
-      { name##_of_x_f32, name##_of_x_f64 },                                                        \
-      { name##_of_t_f32, name##_of_t_f64 } },
-static kdl__inner_loop *const loops[][3][2] = { KDL__PAIR_LIST(ENTRY) };
+    { KDL__LOOP_SET(name), KDL__LOOP_SET(name##_of_x), KDL__LOOP_SET(name##_of_t) },
+static kdl__inner_loop *const loops[][3][KDL__LOOP_SETS] = { KDL__PAIR_LIST(ENTRY) };
 
 static kdl_tensor *run(int which, kdl__pair_loss function, int count, kdl_tensor *const *inputs,
                        kdl__numbers numbers)
@@ -38,8 +22,7 @@ static kdl_tensor *run(int which, kdl__pair_loss function, int count, kdl_tensor
     }
     operands[0] = kdl__new_values(first->ctx, first->storage->dtype, shape.ndim, shape.sizes);
     if (operands[0])
-        kdl__loop_run(operands, 1 + count, loops[function][which][kdl__float_index(first)],
-                      &numbers);
+        kdl__loop_run(operands, 1 + count, loops[function][which][kdl__loops_of(first)], &numbers);
     return operands[0];
 }
 

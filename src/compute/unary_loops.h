@@ -41,11 +41,21 @@
         const kdl__numbers *numbers = arguments;                                                   \
         const T a = (T)numbers->a, b = (T)numbers->b, c = (T)numbers->c;                           \
         (void)a, (void)b, (void)c;                                                                 \
-        if (strides[0] == sizeof(T) && strides[1] == sizeof(T) && strides[2] == sizeof(T)) {       \
-            T *out = (T *)data[0];                                                                 \
-            const T *grad = (const T *)data[1], *kept = (const T *)data[2];                        \
+        bool flat = strides[0] == sizeof(T) && strides[2] == sizeof(T);                            \
+        T *out = (T *)data[0];                                                                     \
+        const T *grad = (const T *)data[1], *kept = (const T *)data[2];                            \
+        if (flat && strides[1] == sizeof(T)) {                                                     \
             for (int64_t i = 0; i < n; i++) {                                                      \
                 const T g = grad[i], saved = kept[i];                                              \
+                (void)saved;                                                                       \
+                out[i] = derivative;                                                               \
+            }                                                                                      \
+            return;                                                                                \
+        }                                                                                          \
+        if (flat && strides[1] == 0) { /* a mean's or a sum's gradient */                          \
+            const T g = *grad;                                                                     \
+            for (int64_t i = 0; i < n; i++) {                                                      \
+                const T saved = kept[i];                                                           \
                 (void)saved;                                                                       \
                 out[i] = derivative;                                                               \
             }                                                                                      \
