@@ -23,8 +23,8 @@ extern "C" {
 KDL_API kdl_tensor *kdl_f_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias);
 
 /**
- * F.bilinear(input1, input2, weight, bias=None): input1 (*, I), input2 (*, J), weight (O, I, J), bias
- * (O) or NULL; gives (*, O): input1 weight[o] input2 + bias[o]. RuntimeError.
+ * F.bilinear(input1, input2, weight, bias=None): input1 (*, I), input2 (*, J), weight (O, I, J),
+ * bias (O) or NULL; gives (*, O): input1 weight[o] input2 + bias[o]. RuntimeError.
  */
 KDL_API kdl_tensor *kdl_f_bilinear(kdl_tensor *input1, kdl_tensor *input2, kdl_tensor *weight,
                                    kdl_tensor *bias);
@@ -134,11 +134,12 @@ typedef struct kdl_f_embedding_options {
 
 /**
  * F.embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
- * scale_grad_by_freq=False, sparse=False): rows of weight (num_embeddings, embedding_dim) by indices of any sizes
- * (i64 or i32). Row padding_idx gets no gradient. With max_norm, rows that are longer by that norm
- * are first shortened to it, in place. scale_grad_by_freq divides a row's gradient by how often it
- * was asked for. With `sparse` a leaf's gradient has the rows that were asked for only
- * (kdl_tensor_grad_rows()). IndexError for an index outside the table, RuntimeError for other dtypes.
+ * scale_grad_by_freq=False, sparse=False): rows of weight (num_embeddings, embedding_dim) by
+ * indices of any sizes (i64 or i32). Row padding_idx gets no gradient. With max_norm, rows that are
+ * longer by that norm are first shortened to it, in place. scale_grad_by_freq divides a row's
+ * gradient by how often it was asked for. With `sparse` a leaf's gradient has the rows that were
+ * asked for only (kdl_tensor_grad_rows()). IndexError for an index outside the table, RuntimeError
+ * for other dtypes.
  */
 #define kdl_f_embedding(input, weight, ...)                                                        \
     KDL__WITH(kdl_f_embedding_options, KDL_F_EMBEDDING_DEFAULTS, (__VA_ARGS__),                    \
@@ -156,19 +157,20 @@ typedef struct kdl_f_embedding_bag_options {
     kdl_tensor *per_sample_weights; /**< default NULL (borrowed): a factor for each index; "sum" */
     bool include_last_offset;       /**< default false: the last bag goes to the end */
     int64_t padding_idx;            /**< default KDL_NONE_INT; negative ones count from the end */
+    bool sparse;                    /**< default false; not for "max" */
 } kdl_f_embedding_bag_options;
 
 #define KDL_F_EMBEDDING_BAG_DEFAULTS                                                               \
     {                                                                                              \
         sizeof(kdl_f_embedding_bag_options), KDL_NONE_FLOAT, 2.0, false, "mean", NULL, false,      \
-            KDL_NONE_INT                                                                           \
+            KDL_NONE_INT, false                                                                    \
     }
 
 /**
  * F.embedding_bag(input, weight, offsets=None, ...): the sum, mean or maximum of each bag of rows.
- * input (B, N) holds B bags, offsets then NULL; input (N) has bags that begin at offsets (B), from 0
- * on. Gives (B, embedding_dim). Indices equal to padding_idx do not count; of an empty bag comes 0.
- * The rest is as in kdl_f_embedding(). ValueError and RuntimeError with PyTorch's text.
+ * input (B, N) holds B bags, offsets then NULL; input (N) has bags that begin at offsets (B), from
+ * 0 on. Gives (B, embedding_dim). Indices equal to padding_idx do not count; of an empty bag comes
+ * 0. The rest is as in kdl_f_embedding(). ValueError and RuntimeError with PyTorch's text.
  */
 #define kdl_f_embedding_bag(input, weight, offsets, ...)                                           \
     KDL__WITH(kdl_f_embedding_bag_options, KDL_F_EMBEDDING_BAG_DEFAULTS, (__VA_ARGS__),            \
@@ -178,8 +180,8 @@ KDL_API kdl_tensor *kdl_f_embedding_bag_with(kdl_tensor *input, kdl_tensor *weig
                                              const kdl_f_embedding_bag_options *options);
 
 /**
- * F.one_hot(tensor, num_classes=-1): classes (i64) as rows of 0 and a 1 (i64), with num_classes -1 as
- * many as the largest asks for. RuntimeError for classes that do not fit.
+ * F.one_hot(tensor, num_classes=-1): classes (i64) as rows of 0 and a 1 (i64), with num_classes -1
+ * as many as the largest asks for. RuntimeError for classes that do not fit.
  */
 KDL_API kdl_tensor *kdl_f_one_hot(kdl_tensor *tensor, int64_t num_classes);
 

@@ -37,8 +37,8 @@ typedef struct kdl_recurrent_options {
  * or what an LSTM's projection gives.
  *
  * - input: (T, N, C), or (T, C) without a batch; T is at least 1.
- * - hx: the first states, {h_0 (layers * D, N, P)}, for an LSTM {h_0, c_0 (layers * D, N, H)}; NULL,
- *   or {NULL}: zeros. Without a batch they have no N.
+ * - hx: the first states, {h_0 (layers * D, N, P)}, for an LSTM {h_0, c_0 (layers * D, N, H)};
+ *   NULL, or {NULL}: zeros. Without a batch they have no N.
  * - params: by layer, then by direction: weight_ih, weight_hh, with biases bias_ih, bias_hh, and an
  *   LSTM's weight_hr if it has a projection; `count` of them in all.
  * - states: NULL, or room for as many as hx has: references to the last states, h_n and c_n.
@@ -105,9 +105,9 @@ typedef struct kdl_f_attention_options {
 
 /**
  * F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False,
- * scale=None, enable_gqa=False): query (..., L, E), key (..., S, E), value (..., S, V), whose batches
- * are broadcast, give (..., L, V): softmax(scale query key^T + mask) value. The mask is broadcast to
- * (..., L, S). A query that may see nothing gives 0. Dropout draws as PyTorch does on a CPU.
+ * scale=None, enable_gqa=False): query (..., L, E), key (..., S, E), value (..., S, V), whose
+ * batches are broadcast, give (..., L, V): softmax(scale query key^T + mask) value. The mask is
+ * broadcast to (..., L, S). A query that may see nothing gives 0. Dropout draws as PyTorch does on a CPU.
  * RuntimeError where sizes and dtypes do not fit.
  */
 #define kdl_f_scaled_dot_product_attention(query, key, value, ...)                                 \
@@ -118,8 +118,8 @@ KDL_API kdl_tensor *kdl_f_scaled_dot_product_attention_with(kdl_tensor *query, k
                                                             const kdl_f_attention_options *options);
 
 /**
- * nn.Transformer.generate_square_subsequent_mask(size, dtype): (size, size), -inf above the diagonal
- * and 0 elsewhere. PyTorch's default dtype is KDL_F32.
+ * nn.Transformer.generate_square_subsequent_mask(size, dtype): (size, size), -inf above the
+ * diagonal and 0 elsewhere. PyTorch's default dtype is KDL_F32.
  */
 KDL_API kdl_tensor *kdl_generate_square_subsequent_mask(kdl_context *ctx, int64_t size,
                                                         kdl_dtype dtype);

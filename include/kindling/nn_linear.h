@@ -102,8 +102,7 @@ typedef struct kdl_embedding_options {
 /**
  * nn.Embedding(num_embeddings, embedding_dim, ...). weight [num_embeddings, embedding_dim] is
  * N(0, 1); then the row padding_idx is zeroed. ValueError with PyTorch's text for a padding_idx
- * that is not within num_embeddings. It computes kdl_f_embedding(); its gradient is a whole table,
- * also with `sparse`.
+ * that is not within num_embeddings. It computes kdl_f_embedding().
  */
 #define kdl_nn_embedding(ctx, num_embeddings_, embedding_dim_, ...)                                \
     KDL__NN(kdl_embedding_options, KDL_EMBEDDING_DEFAULTS, KDL_CLASS_EMBEDDING, ctx,               \

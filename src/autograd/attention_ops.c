@@ -136,7 +136,7 @@ static int64_t group_size(const kdl_tensor *q, const kdl_tensor *k, const kdl_te
     return 0;
 }
 
-/* (..., H, L, E) as (..., H / group, group, L, E); a mask that has one head for all has one still. */
+/* (..., H, L, E) as (..., H / group, group, L, E); a mask with one head for all keeps it. */
 static kdl_tensor *grouped(kdl_tensor *tensor, int64_t group)
 {
     kdl_shape shape = kdl_tensor_shape(tensor);

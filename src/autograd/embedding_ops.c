@@ -161,29 +161,43 @@ static kdl_tensor *row_major_grad(kdl_tensor *grad)
     return g && kdl_tensor_data(g) ? g : NULL;
 }
 
-/* ---- embedding --------------------------------------------------------------------------- */
-
-/* The rows that were asked for, without the padding, and their gradients. */
-static void give_sparse(kdl__function *function, kdl_tensor *g, kdl_tensor *indices)
+/*
+ * The rows that were asked for, without the padding, and their gradients: places[i] of `g` (NULL:
+ * i) times scales[i] (NULL: 1).
+ */
+static void give_sparse(kdl__function *function, kdl_tensor *g, kdl_tensor *indices,
+                        const int64_t *places, const double *scales, int64_t padding)
 {
     kdl_context *ctx = function->ctx;
     const int64_t *values = kdl_tensor_data(indices);
-    int64_t count = 0, width = function->edges[0].sizes[1], padding = function->integers[0];
-    for (int64_t i = 0; i < indices->numel; i++)
-        count += values[i] != padding;
-    kdl_tensor *rows = kdl__new_values(ctx, KDL_I64, 1, &count);
-    kdl_tensor *grad = kdl__new_values(ctx, g->storage->dtype, 2, (int64_t[]){ count, width });
-    size_t nbytes = (size_t)width * kdl_dtype_nbytes(g->storage->dtype);
-    const char *from = kdl_tensor_data(g);
-    for (int64_t i = 0, at = 0; rows && grad && i < indices->numel; i++) {
-        if (values[i] == padding)
-            continue;
-        ((int64_t *)rows->storage->data)[at] = values[i];
-        memcpy((char *)grad->storage->data + (size_t)at++ * nbytes, from + (size_t)i * nbytes,
-               nbytes);
+    int64_t all = indices->numel, count = 0;
+    int64_t *targets = kdl__alloc(ctx, (size_t)all, sizeof *targets);
+    for (int64_t i = 0; targets && i < all; i++)
+        targets[i] = values[i] == padding ? -1 : count++;
+    const int64_t sizes[] = { count, function->edges[0].sizes[1] };
+    kdl_tensor *rows = kdl__new_values(ctx, KDL_I64, 1, sizes);
+    kdl_tensor *grad = kdl__new_values(ctx, g->storage->dtype, 2, sizes);
+    if (targets && rows && grad) {
+        for (int64_t i = 0; i < all; i++)
+            if (targets[i] >= 0)
+                ((int64_t *)rows->storage->data)[targets[i]] = values[i];
+        memset(grad->storage->data, 0, kdl_tensor_nbytes(grad));
+        kdl__add_rows(grad, g, &(kdl__row_sum){ targets, places, scales, all, -1 });
     }
+    kdl_free(ctx, targets);
     kdl__give_rows(function, 0, rows, grad);
 }
+
+/* PyTorch's error for both at once (true). */
+static bool refuses_sparse(const kdl__function *function, bool sparse, bool by_freq)
+{
+    if (sparse && by_freq)
+        kdl__fail_at(function->ctx, "kdl_backward", KDL_ERROR_RUNTIME,
+                     "embedding_backward: scale_grad_by_freq not supported with sparse gradients");
+    return sparse && by_freq;
+}
+
+/* ---- embedding --------------------------------------------------------------------------- */
 
 /* integers: the padding's index; whether gradients are scaled by frequency; whether sparse. */
 static void embedding_backward(kdl__function *function, kdl_tensor *grad)
@@ -192,11 +206,10 @@ static void embedding_backward(kdl__function *function, kdl_tensor *grad)
     kdl_tensor *indices = kdl__saved_value(function, 0);
     kdl_tensor *g = indices ? row_major_grad(grad) : NULL, *table = NULL;
     double *scales = NULL;
-    if (g && function->integers[2] && function->integers[1]) {
-        kdl__fail_at(ctx, "kdl_backward", KDL_ERROR_RUNTIME,
-                     "embedding_backward: scale_grad_by_freq not supported with sparse gradients");
-    } else if (g && function->integers[2]) {
-        give_sparse(function, g, indices);
+    bool sparse = function->integers[2],
+         refused = g && refuses_sparse(function, sparse, function->integers[1]);
+    if (g && sparse && !refused) {
+        give_sparse(function, g, indices, NULL, NULL, function->integers[0]);
         kdl_tensor_release(g);
         return;
     }
@@ -268,7 +281,7 @@ typedef enum bag_mode { BAG_SUM, BAG_MEAN, BAG_MAX } bag_mode;
  * the table; of a maximum the rows. */
 typedef struct bag_call {
     bag_mode mode;
-    bool by_freq;
+    bool by_freq, sparse;
     int64_t padding, bags;
     int64_t begins[]; /* of the bags, and the last one's end */
 } bag_call;
@@ -299,27 +312,43 @@ static void scale_bags(const bag_call *call, const int64_t *indices, kdl_tensor 
     }
 }
 
-static kdl_tensor *sum_backward(const kdl__function *function, kdl_tensor *g, kdl_tensor *indices,
-                                kdl_tensor *weights)
+static void sum_backward(kdl__function *function, kdl_tensor *g, kdl_tensor *indices,
+                         kdl_tensor *weights)
 {
     const bag_call *call = function->own;
     kdl_context *ctx = function->ctx;
     int64_t count = call->begins[call->bags];
     const int64_t *values = kdl_tensor_data(indices);
-    kdl_tensor *table = new_table_grad(function, g->storage->dtype);
+    if (refuses_sparse(function, call->sparse, call->by_freq))
+        return;
+    kdl_tensor *table = call->sparse ? NULL : new_table_grad(function, g->storage->dtype);
     int64_t *places = kdl__alloc(ctx, (size_t)count, sizeof *places);
     double *scales = call->by_freq
                          ? by_frequency(ctx, values, count, function->edges[0].sizes[0], true)
                          : kdl__alloc(ctx, (size_t)count, sizeof *scales);
     for (int64_t i = 0; scales && !call->by_freq && i < count; i++)
         scales[i] = 1;
-    if (table && places && scales) {
+    bool ready = !kdl__failed(ctx);
+    if (ready)
         scale_bags(call, values, weights, scales, places);
+    if (ready && call->sparse)
+        give_sparse(function, g, indices, places, scales, call->padding);
+    else if (ready)
         kdl__add_rows(table, g, &(kdl__row_sum){ values, places, scales, count, call->padding });
-    }
     kdl_free(ctx, scales);
     kdl_free(ctx, places);
-    return table;
+    if (!call->sparse)
+        kdl__give(function, 0, table);
+}
+
+/* Of a maximum, whose rows are known. */
+static void max_backward(kdl__function *function, kdl_tensor *g, kdl_tensor *rows)
+{
+    kdl_tensor *table = new_table_grad(function, g->storage->dtype);
+    const int64_t *values = kdl_tensor_data(rows);
+    if (table && values)
+        kdl__max_bags_grad(table, g, values);
+    kdl__give(function, 0, table);
 }
 
 static kdl_tensor *weights_backward(kdl__function *function, kdl_tensor *g, kdl_tensor *indices)
@@ -342,15 +371,14 @@ static void bag_backward(kdl__function *function, kdl_tensor *grad)
     bool largest = call->mode == BAG_MAX, weighted = function->count > 1;
     kdl_tensor *indices = kdl__saved_value(function, largest ? SAVED_ROWS : SAVED_INDICES);
     kdl_tensor *weights = weighted ? kdl__saved_value(function, SAVED_WEIGHTS) : NULL;
-    kdl_tensor *g = !kdl__failed(function->ctx) ? row_major_grad(grad) : NULL, *table = NULL;
-    if (g && largest && (table = new_table_grad(function, g->storage->dtype)))
-        kdl__max_bags_grad(table, g, kdl_tensor_data(indices));
-    else if (g && !largest && kdl__needs(function, 0))
-        table = sum_backward(function, g, indices, weights);
+    kdl_tensor *g = kdl__failed(function->ctx) ? NULL : row_major_grad(grad);
+    if (g && largest)
+        max_backward(function, g, indices);
+    else if (g && kdl__needs(function, 0))
+        sum_backward(function, g, indices, weights);
     if (g && weighted && kdl__needs(function, 1))
         kdl__give(function, 1, weights_backward(function, g, indices));
     kdl_tensor_release(g);
-    kdl__give(function, 0, table);
 }
 
 static const kdl__function_class bag_class = { "EmbeddingBagBackward0", bag_backward };
@@ -373,6 +401,8 @@ static bool read_mode(const kdl_tensor *input, const kdl_f_embedding_bag_options
         if (i == BAG_MAX && o->scale_grad_by_freq)
             return fail_value(input,
                               "max mode does not support scaling the gradient by the frequency");
+        if (i == BAG_MAX && o->sparse)
+            return fail_value(input, "max mode does not support sparse weights");
         return true;
     }
     return fail_value(input, "mode has to be one of sum, mean or max");
@@ -569,6 +599,7 @@ kdl_tensor *kdl_f_embedding_bag_with(kdl_tensor *input, kdl_tensor *weight, kdl_
     if (call && prepare_lookup(&l, input, weight, o.max_norm, o.norm_type)) {
         call->mode = mode;
         call->by_freq = o.scale_grad_by_freq;
+        call->sparse = o.sparse;
         call->padding = l.padding;
         result = run_bags(&l, call, o.per_sample_weights, weight->storage->dtype);
     }

@@ -108,7 +108,7 @@ static kdl_tensor *param_of(const layers *l, int64_t index, int place)
     return at < l->each ? l->params[index * l->each + at] : NULL;
 }
 
-/* The outputs and the last cell state in what an LSTM's function gives; of others the first only. */
+/* The outputs and the last cell state in what an LSTM's function gives; others give no more. */
 static kdl_tensor *outputs_in(const layers *l, kdl_tensor *result)
 {
     kdl__scope scope = { 0 };

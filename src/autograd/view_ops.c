@@ -34,7 +34,7 @@ static kdl_tensor *put_back(const kdl__function *function, const kdl__view_how *
     return whole;
 }
 
-/* Where other parts have been put back before, as of queries, keys and values: into the same sum. */
+/* Where other parts were put back before, as of queries, keys and values: into the same sum. */
 static void give_part(kdl__function *function, const kdl__view_how *how, kdl_tensor *grad)
 {
     kdl_tensor *sum = kdl__open_sum(function, 0);

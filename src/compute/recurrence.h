@@ -16,7 +16,7 @@ static inline int kdl__gate_count(kdl__cell cell)
     return cell == KDL__CELL_LSTM ? 4 : cell == KDL__CELL_GRU ? 3 : 1;
 }
 
-/* Its operands, by their places: row-major but for the weights, NULL for those that are not there. */
+/* Its operands, by their places: row-major but for the weights; NULL where there is none. */
 enum {
     KDL__RECURRENT_INPUT, /* (steps, batch, inputs) */
     KDL__RECURRENT_IH,    /* (gates * hidden, inputs) */
@@ -39,8 +39,8 @@ typedef struct kdl__recurrence {
 
 /*
  * The outputs of all steps, (steps, batch, outputs); an LSTM's as a vector of these and, behind
- * them, the last cell state (batch, hidden). *work gets what the gradient needs besides (a reference;
- * NULL: nothing). NULL on failure.
+ * them, the last cell state (batch, hidden). *work gets what the gradient needs besides (a
+ * reference; NULL: nothing). NULL on failure.
  */
 kdl_tensor *kdl__compute_recurrence(const kdl__recurrence *recurrence, kdl_tensor *const *operands,
                                     kdl_tensor **work);

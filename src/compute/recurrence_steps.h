@@ -27,7 +27,7 @@ typedef struct kdl__recurrent_steps {
      */
     void (*gru)(int64_t batch, int64_t n, void *gates, const void *hidden, const void *before,
                 void *kept, void *y);
-    /* The gradients of both parts of the gates; what y has of `before` directly is added to dbefore. */
+    /* The gradients of both parts of the gates; what y has of `before` itself: added to dbefore. */
     void (*gru_grad)(int64_t batch, int64_t n, const void *gates, const void *before,
                      const void *kept, const void *dy, void *dgates, void *dhidden, void *dbefore);
 } kdl__recurrent_steps;

@@ -4,8 +4,8 @@
 #define ROW(name) TARGET __attribute__((noinline)) static void LOOP(name)
 
 /*
- * The largest element, then the sum of what exp makes of the distances from it: both in eight lanes,
- * which can be vectors. A NaN is not the largest, but makes the sum one.
+ * The largest element, then the sum of what exp makes of the distances from it: both in eight
+ * lanes, which can be vectors. A NaN is not the largest, but makes the sum one.
  */
 ROW(softmax_row)(void *row, int64_t n, bool safe)
 {

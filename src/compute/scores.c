@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of attention's scores: masked and made probabilities in one go, while they are in the cache. */
+/* Rows of attention's scores: masked and made probabilities in one go, while in the cache. */
 #include "compute/scores.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of tables. One thread and the order of the indices, so that sums are the same on every run. */
+/* Rows of tables. One thread, and in the order of the indices: the same sums on every run. */
 #include "compute/table.h"
 
 #include <math.h>

@@ -32,8 +32,8 @@ void kdl__bag_weights_grad(kdl_tensor *table, const kdl__bags *bags, kdl_tensor 
                            kdl_tensor *result);
 
 /*
- * Scales those rows of a table (in memory, any strides) whose norm is larger than `max_norm` down to
- * it, each once. Gives false when memory runs out.
+ * Scales those rows of a table (in memory, any strides) whose norm is larger than `max_norm` down
+ * to it, each once. Gives false when memory runs out.
  */
 bool kdl__shorten_rows(kdl_tensor *table, const int64_t *indices, int64_t count, double max_norm,
                        double norm_type);

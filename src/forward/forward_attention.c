@@ -247,7 +247,7 @@ static kdl_tensor *join_heads(const attention *a, kdl_tensor *x)
 
 /* ---- masks ------------------------------------------------------------------------------- */
 
-/* A mask that is added to scores: -inf where a bool one is true, 0 for keys that the module adds. */
+/* A mask that is added to scores: -inf where a bool one is true; 0 for keys of the module's own. */
 static kdl_tensor *additive(const attention *a, kdl_tensor *mask, kdl_dtype dtype)
 {
     kdl__scope scope = { 0 };

@@ -50,7 +50,7 @@ static kdl_status embedding_bag(kdl_module *module, kdl_tensor *const *inputs, i
         .max_norm = kdl_number(own->max_norm), .norm_type = kdl_number(own->norm_type),
         .scale_grad_by_freq = own->scale_grad_by_freq, .mode = own->mode,
         .per_sample_weights = inputs[2], .include_last_offset = own->include_last_offset,
-        .padding_idx = own->padding_idx);
+        .padding_idx = own->padding_idx, .sparse = own->sparse);
     return module->ctx->status;
 }
 

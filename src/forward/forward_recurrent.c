@@ -9,7 +9,7 @@
 
 /* ---- layers ------------------------------------------------------------------------------ */
 
-/* The parameters of all layers and directions in PyTorch's order, with their count; from kdl__alloc. */
+/* The parameters of all layers and directions in PyTorch's order; from kdl__alloc. */
 static kdl_tensor **flat_weights(const kdl_module *module, int *count)
 {
     enum { ROLES = 5 };

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from conftest import BUILD
-from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, KindlingError, Module, NewTensor,
-                      Status, Tensor)
+from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, KindlingError, Module,
+                      NewTensor, Status, Tensor)
 from test_autograd import DTYPES
 from training import Training, assert_close, default_path, load_training
 
@@ -467,8 +467,8 @@ def test_multihead_attention(context, options, dtype):
             what = options, mode, padding is not None, mask is not None
             for average, wanted in ((True, 1), (True, 2), (False, 2)):
                 def call(*values):
-                    out, weights = theirs(*values[:3], **named_masks(values), need_weights=wanted > 1,
-                                          average_attn_weights=average)
+                    out, weights = theirs(*values[:3], **named_masks(values),
+                                          need_weights=wanted > 1, average_attn_weights=average)
                     return (out, weights) if average else (out, weights.mean(1), weights)
                 compare_function(context, ours, theirs, call, inputs, *what, average, wanted)
         unbatched = [torch.randn(s[0], s[2], dtype=dtype) for s in sizes]
@@ -558,8 +558,8 @@ def test_decoder_layers(context, options, dtype):
         theirs.train(mode)
         for (mask, padding), (other, other_padding) in zip(transformer_masks(3, 4, 4, dtype),
                                                            transformer_masks(3, 4, 6, dtype)):
-            sizes = [(3, 4, 8), (3, 6, 8)] if theirs.self_attn.batch_first else [(4, 3, 8), (6, 3, 8)]
-            x, memory = (torch.randn(size, dtype=dtype) for size in sizes)
+            x, memory = (torch.randn((3, size, 8) if theirs.self_attn.batch_first else (size, 3, 8),
+                                     dtype=dtype) for size in (4, 6))
             compare_function(context, ours, theirs, theirs,
                              [x, memory, mask, other, padding, other_padding], options, mode)
 

@@ -81,8 +81,9 @@ BAGS = (([0, 4, 4, 2, 1, 4, 0], [0, 2, 2, 5]), ([1], [0]), ([3, 3, 3], [0, 3]),
 
 def compare_bags(context, indices, weight, offsets, factors=None, **options):
     """Values and gradients of the table and, where there are some, of the factors."""
-    tensor = lambda values: None if values is None else torch.tensor(values, dtype=torch.int64)  # noqa: E731,E501
-    indices, offsets = tensor(indices), tensor(offsets)
+    indices = torch.tensor(indices, dtype=torch.int64)
+    if offsets is not None:
+        offsets = torch.tensor(offsets, dtype=torch.int64)
     inputs = [weight.detach().clone().requires_grad_()]
     if factors:
         inputs.append(torch.randn(indices.shape, dtype=weight.dtype, requires_grad=True))
@@ -112,6 +113,39 @@ def test_bags(context, indices, offsets, mode, dtype):
         if offsets is not None:
             compare_bags(context, indices, weight, [*offsets, len(indices)], mode=mode,
                          include_last_offset=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("mode", ("sum", "mean"))
+def test_sparse_bags(context, mode, dtype):
+    """The gradients' rows are PyTorch's, one for each index that is no padding."""
+    torch.manual_seed(19)
+    indices, offsets = torch.tensor([0, 4, 4, 2, 1, 4, 0]), torch.tensor([0, 2, 2, 5])
+    for padding, weighted in ((None, False), (4, False), (0, mode == "sum")):
+        weight = sample((5, 3), dtype).detach().requires_grad_()
+        factors = torch.randn(7, dtype=dtype, requires_grad=True) if weighted else None
+        ours, mine = context.leaf(weight), context.leaf(factors) if weighted else None
+        theirs = F.embedding_bag(indices, weight, offsets, mode=mode, padding_idx=padding,
+                                 per_sample_weights=factors, sparse=True)
+        got = context.embedding_bag(context.tensor(indices), ours, context.tensor(offsets),
+                                    mode=mode, padding_idx=padding, per_sample_weights=mine,
+                                    sparse=True)
+        weights = torch.randn_like(theirs)
+        theirs.backward(weights)
+        context.backward(got, context.tensor(weights))
+        rows, values = context.sparse_grad(ours)
+        table = torch.zeros_like(weight).index_add_(0, rows, values)
+        assert_close(table, weight.grad.to_dense())
+        assert torch.equal(rows.sort().values, weight.grad._indices()[0].sort().values)
+        if weighted:
+            assert_close(context.grad(mine), factors.grad)
+    with pytest.raises(KindlingError, match="not supported with sparse gradients"):
+        got = context.embedding_bag(context.tensor(indices), ours, context.tensor(offsets),
+                                    mode=mode, sparse=True, scale_grad_by_freq=True)
+        context.backward(got.kdl_sum())
+    with pytest.raises(KindlingError, match="max mode does not support sparse weights"):
+        context.embedding_bag(context.tensor(indices), ours, context.tensor(offsets), mode="max",
+                              sparse=True)
 
 
 @pytest.mark.parametrize("dtype", (torch.float16, torch.bfloat16), ids=str)
@@ -180,5 +214,6 @@ def test_bilinear(context, bias, dtype):
         with pytest.raises(RuntimeError) as theirs_says:
             F.bilinear(*inputs, z(5, 3, 4), z(5))
         with pytest.raises(KindlingError) as ours_says:
-            context.call("kdl_f_bilinear", *(context.tensor(x) for x in (*inputs, z(5, 3, 4), z(5))))
+            context.call("kdl_f_bilinear",
+                         *(context.tensor(x) for x in (*inputs, z(5, 3, 4), z(5))))
         assert str(theirs_says.value) in str(ours_says.value)

@@ -75,7 +75,7 @@ class EmbeddingBagOptions(ctypes.Structure):
 
     _fields_ = [("nbytes", SIZE), ("max_norm", DOUBLE), ("norm_type", DOUBLE),
                 ("scale_grad_by_freq", BOOL), ("mode", TEXT), ("per_sample_weights", POINTER),
-                ("include_last_offset", BOOL), ("padding_idx", LONG)]
+                ("include_last_offset", BOOL), ("padding_idx", LONG), ("sparse", BOOL)]
 
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -270,13 +270,13 @@ class Training(Context):
 
     def embedding_bag(self, indices, weight, offsets=None, max_norm=None, norm_type=2.0,
                       scale_grad_by_freq=False, mode="mean", per_sample_weights=None,
-                      include_last_offset=False, padding_idx=None):
+                      include_last_offset=False, padding_idx=None, sparse=False):
         """F.embedding_bag."""
         return self.call("kdl_f_embedding_bag_with", indices, weight, offsets, EmbeddingBagOptions(
             ctypes.sizeof(EmbeddingBagOptions), NO_FLOAT if max_norm is None else max_norm,
             norm_type, scale_grad_by_freq, mode.encode(),
             per_sample_weights and per_sample_weights.pointer, include_last_offset,
-            NO_INT if padding_idx is None else padding_idx))
+            NO_INT if padding_idx is None else padding_idx, sparse))
 
     def pool(self, name, count, x, kernel_size, stride=None, padding=0, dilation=1,
              ceil_mode=False, count_include_pad=True, divisor_override=None):

@@ -121,7 +121,11 @@ static kdl_status run(kdl_context *ctx, void *unused)
         kdl_f_embedding(indices, table, .max_norm = 0.1, .scale_grad_by_freq = true);
     kdl_tensor *sum = kdl_sum(short_rows);
     kdl_backward(sum);
-    kdl_tensor *all[] = { table, factors, indices, short_rows, sum };
+    kdl_tensor *offsets = kdl_zeros(ctx, KDL_SHAPE(1), .dtype = KDL_I64);
+    kdl_tensor *sparse = kdl_f_embedding_bag(indices, table, offsets, .sparse = true);
+    kdl_tensor *other = kdl_sum(sparse);
+    kdl_backward(other);
+    kdl_tensor *all[] = { table, factors, indices, short_rows, sum, offsets, sparse, other };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         kdl_tensor_release(all[i]);
     return kdl_error_status(ctx);
