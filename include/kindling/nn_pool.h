@@ -41,7 +41,8 @@ typedef struct kdl_max_pool_options {
 
 /**
  * nn.MaxPool1d, MaxPool2d, MaxPool3d: (kernel_size, stride=None, padding=0, dilation=1,
- * return_indices=False, ceil_mode=False).
+ * return_indices=False, ceil_mode=False). With return_indices they have a second output, i64
+ * (kdl_call_with()), as have the adaptive and the fractional ones.
  */
 #define kdl_nn_max_pool1d(ctx, kernel_size_, ...)                                                  \
     KDL__MAX_POOL(KDL_CLASS_MAX_POOL1D, ctx, kernel_size_, __VA_ARGS__)
@@ -75,7 +76,10 @@ typedef struct kdl_max_unpool_options {
     KDL__NN(kdl_max_unpool_options, KDL_MAX_UNPOOL_DEFAULTS, type, ctx,                            \
             .kernel_size = KDL__AS_SHAPE(kernel), __VA_ARGS__)
 
-/** nn.MaxUnpool1d, MaxUnpool2d, MaxUnpool3d: (kernel_size, stride=None, padding=0). */
+/**
+ * nn.MaxUnpool1d, MaxUnpool2d, MaxUnpool3d: (kernel_size, stride=None, padding=0). Called with two
+ * inputs, what was pooled and its indices; forward()'s output_size is kdl_f_max_unpool2d()'s.
+ */
 #define kdl_nn_max_unpool1d(ctx, kernel_size_, ...)                                                \
     KDL__MAX_UNPOOL(KDL_CLASS_MAX_UNPOOL1D, ctx, kernel_size_, __VA_ARGS__)
 #define kdl_nn_max_unpool2d(ctx, kernel_size_, ...)                                                \

@@ -370,3 +370,45 @@ def test_batch_norm_refusals(context):
         assert_close(got.torch(), F.batch_norm(x.to(dtype), *vectors, True), dtype)
         for tensor, expected in zip(mine, vectors):
             assert_close(tensor.torch(), expected, dtype)
+
+
+def test_strided(context):
+    """Inputs whose elements lie otherwise: values and gradients are those of a row-major copy."""
+    torch.manual_seed(9)
+    pairs = (
+        (lambda t: context.pad(t, (1, 2, 0, 1), "reflect"),
+         lambda t: F.pad(t, (1, 2, 0, 1), "reflect")),
+        (lambda t: context.pool("max", 2, t, 2), lambda t: F.max_pool2d(t, 2)),
+        (lambda t: context.pool("avg", 2, t, 2), lambda t: F.avg_pool2d(t, 2)),
+        (lambda t: context.adaptive_max_pool(2, t, (2, 3))[0],
+         lambda t: F.adaptive_max_pool2d(t, (2, 3))),
+        (lambda t: context.lp_pool(2, t, 2, 2), lambda t: F.lp_pool2d(t, 2, 2)),
+        (lambda t: context.unfold(t, 2), lambda t: F.unfold(t, 2)),
+        (lambda t: context.interpolate(t, 5, mode="bilinear"),
+         lambda t: F.interpolate(t, 5, mode="bilinear")),
+        (lambda t: context.call("kdl_f_pixel_shuffle", t, 2), lambda t: F.pixel_shuffle(t, 2)),
+        (lambda t: context.call("kdl_channel_shuffle", t, 2),
+         lambda t: torch.channel_shuffle(t, 2)),
+        (lambda t: context.call("kdl_f_local_response_norm", t, 3, 0.5, 0.75, 1.0),
+         lambda t: F.local_response_norm(t, 3, 0.5)),
+        (lambda t: context.call("kdl_f_cross_map_lrn2d", t, 3, 0.5, 0.75, 1.0),
+         nn.CrossMapLRN2d(3, 0.5)),
+        (lambda t: context.call("kdl_f_instance_norm", t, None, None, None, None, True, 0.1, 1e-5),
+         F.instance_norm))
+    weight = torch.randn(4, 2, 3, 3)
+    pairs += tuple(
+        ((lambda t, options=options: context.conv(2, t, context.tensor(weight), None, **options)),
+         (lambda t, options=options: F.conv2d(t, weight, None, **options)))
+        for options in ({"groups": 2}, {"groups": 2, "stride": 2, "padding": 1}))
+    pairs += (((lambda t: context.conv_transpose(2, t, context.tensor(weight), None)),
+               (lambda t: F.conv_transpose2d(t, weight))),)
+    for ours, theirs in pairs:
+        base = torch.randn(6, 5, 4, 2, requires_grad=True)
+        mine = context.leaf(base)
+        turned = mine.kdl_transpose(0, 3).kdl_transpose(1, 2)
+        got, expected = ours(turned), theirs(base.transpose(0, 3).transpose(1, 2))
+        assert_close(got.torch().contiguous(), expected.detach())
+        weights = torch.randn(expected.shape)
+        expected.backward(weights)
+        context.backward(got, context.tensor(weights))
+        assert_close(context.grad(mine), base.grad)

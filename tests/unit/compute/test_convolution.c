@@ -107,11 +107,44 @@ static void test_many_shapes(void **state)
     kdl_context_release(ctx);
 }
 
+/* As many parts as the batch allows, on one thread and on three: the same bits. */
+static void test_threads(void **state)
+{
+    (void)state;
+    kdl_f_conv_options options = KDL_F_CONV_DEFAULTS;
+    options.padding = 1;
+    kdl_context *contexts[2];
+    results found[2];
+    for (int i = 0; i < 2; i++) {
+        kdl_context_options context_options = KDL_CONTEXT_DEFAULTS;
+        context_options.threads = 1 + 2 * i;
+        contexts[i] = kdl_context_new(&context_options);
+        kdl_train_enable(contexts[i]);
+        found[i] = convolve(contexts[i], KDL_F32, KDL_SHAPE(12, 5, 20, 20), KDL_SHAPE(17, 5, 3, 3),
+                            &options);
+        assert_string_equal(kdl_error_message(contexts[i]), "");
+    }
+    kdl_tensor *pairs[][2] = {
+        { found[0].y, found[1].y },
+        { kdl_tensor_grad(found[0].x), kdl_tensor_grad(found[1].x) },
+        { kdl_tensor_grad(found[0].weight), kdl_tensor_grad(found[1].weight) },
+        { kdl_tensor_grad(found[0].bias), kdl_tensor_grad(found[1].bias) },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_memory_equal(kdl_tensor_data(pairs[i][0]), kdl_tensor_data(pairs[i][1]),
+                            kdl_tensor_nbytes(pairs[i][0]));
+    for (int i = 0; i < 2; i++) {
+        free_results(&found[i]);
+        kdl_context_release(contexts[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_many_shapes),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
