@@ -6,13 +6,6 @@
 #include "autograd/loss.h"
 #include "kindling/ops.h"
 
-/* Row-major and in memory. One reference; NULL for NULL. */
-static kdl_tensor *in_rows(kdl_tensor *tensor)
-{
-    kdl_tensor *rows = kdl_contiguous(tensor);
-    return kdl__in_memory(rows);
-}
-
 /* ---- sizes ------------------------------------------------------------------------------- */
 
 /* Scores (C), (N, C) or (N, C, ...): sample n, class c, place s at ((n * classes) + c) * inner + s. */
@@ -96,7 +89,7 @@ static void nll_backward(kdl__function *function, kdl_tensor *grad)
     const kdl__edge *input = &function->edges[0];
     kdl__scope scope = { 0 };
     kdl_tensor *target = kdl__saved_value(function, 0), *weight = kdl__saved_value(function, 1);
-    kdl_tensor *g = kdl__hold(&scope, in_rows(grad));
+    kdl_tensor *g = kdl__hold(&scope, kdl__in_rows(grad));
     kdl_tensor *result =
         kdl__new_values(function->ctx, grad->storage->dtype, input->ndim, input->sizes);
     if (result && g && target) {
@@ -154,9 +147,9 @@ static kdl_tensor *nll(kdl_tensor *input, kdl_tensor *target, const kdl_f_class_
     kdl__scope scope = { 0 };
     kdl_dtype dtype = input->storage->dtype;
     kdl_tensor *x = kdl__hold(&scope, kdl__operand(input, "kdl_f_nll_loss"));
-    x = kdl__hold(&scope, in_rows(x));
-    kdl_tensor *labels = kdl__hold(&scope, in_rows(target));
-    kdl_tensor *weight = o->weight ? kdl__hold(&scope, in_rows(o->weight)) : NULL;
+    x = kdl__hold(&scope, kdl__in_rows(x));
+    kdl_tensor *labels = kdl__hold(&scope, kdl__in_rows(target));
+    kdl_tensor *weight = o->weight ? kdl__hold(&scope, kdl__in_rows(o->weight)) : NULL;
     kdl_tensor *result = NULL;
     if (x && labels && (weight || !o->weight))
         result = pick_losses(x, labels, weight, o->ignore_index, o->reduction, total);
@@ -344,8 +337,8 @@ static kdl_tensor *losses_of_rows(kdl_tensor *input, kdl_tensor *target, bool on
 {
     kdl__scope scope = { 0 };
     kdl_tensor *x = kdl__hold(&scope, kdl__operand(input, place)), *losses = NULL;
-    x = kdl__hold(&scope, in_rows(x));
-    kdl_tensor *labels = kdl__hold(&scope, in_rows(target));
+    x = kdl__hold(&scope, kdl__in_rows(x));
+    kdl_tensor *labels = kdl__hold(&scope, kdl__in_rows(target));
     if (!x || !labels)
         return kdl__close(&scope, NULL);
     kdl_tensor *gradients =
@@ -392,7 +385,7 @@ static bool check_rows(kdl_tensor *input, kdl_tensor *target, bool one_label, co
 /* Whether the classes, of which -1 may be one, are there; RuntimeError. */
 static bool check_labels(kdl_tensor *target, int64_t least, int64_t classes, const char *place)
 {
-    kdl_tensor *labels = in_rows(target);
+    kdl_tensor *labels = kdl__in_rows(target);
     const int64_t *values = labels ? kdl_tensor_data(labels) : NULL;
     for (int64_t i = 0; values && i < labels->numel && !kdl__failed(target->ctx); i++)
         if (values[i] < least || values[i] >= classes)
@@ -432,7 +425,7 @@ kdl_tensor *kdl_f_multi_margin_loss(kdl_tensor *input, kdl_tensor *target, int64
                   kdl__shape_text(weight->ndim, weight->dims).chars);
     if (kdl__failed(input->ctx) || !check_labels(target, 0, classes, __func__))
         return NULL;
-    kdl_tensor *weights = weight ? in_rows(weight) : NULL;
+    kdl_tensor *weights = weight ? kdl__in_rows(weight) : NULL;
     margin_call call = { p, margin, weights };
     kdl_tensor *result = NULL;
     if (weights || !weight)

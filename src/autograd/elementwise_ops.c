@@ -38,6 +38,17 @@ kdl_tensor *kdl__operand(kdl_tensor *tensor, const char *place)
     return NULL;
 }
 
+kdl_tensor *kdl__in_rows(kdl_tensor *tensor)
+{
+    return kdl__in_memory(kdl_contiguous(tensor));
+}
+
+kdl_tensor *kdl__row_major(kdl_tensor *tensor, const char *place)
+{
+    kdl__scope scope = { 0 };
+    return kdl__close(&scope, kdl__in_rows(kdl__hold(&scope, kdl__operand(tensor, place))));
+}
+
 kdl_tensor *kdl__cast(kdl_tensor *tensor, kdl_dtype dtype)
 {
     if (!tensor || tensor->storage->dtype == dtype)

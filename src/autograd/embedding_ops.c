@@ -153,14 +153,6 @@ static kdl_tensor *new_table_grad(const kdl__function *function, kdl_dtype dtype
     return table;
 }
 
-/* A gradient as it is computed with: row-major, f32 or f64. One reference. */
-static kdl_tensor *row_major_grad(kdl_tensor *grad)
-{
-    kdl_tensor *wide = kdl__operand(grad, "kdl_backward"), *g = kdl_contiguous(wide);
-    kdl_tensor_release(wide);
-    return g && kdl_tensor_data(g) ? g : NULL;
-}
-
 /*
  * The rows that were asked for, without the padding, and their gradients: places[i] of `g` (NULL:
  * i) times scales[i] (NULL: 1).
@@ -204,7 +196,7 @@ static void embedding_backward(kdl__function *function, kdl_tensor *grad)
 {
     kdl_context *ctx = function->ctx;
     kdl_tensor *indices = kdl__saved_value(function, 0);
-    kdl_tensor *g = indices ? row_major_grad(grad) : NULL, *table = NULL;
+    kdl_tensor *g = indices ? kdl__row_major(grad, "kdl_backward") : NULL, *table = NULL;
     double *scales = NULL;
     bool sparse = function->integers[2],
          refused = g && refuses_sparse(function, sparse, function->integers[1]);
@@ -371,7 +363,7 @@ static void bag_backward(kdl__function *function, kdl_tensor *grad)
     bool largest = call->mode == BAG_MAX, weighted = function->count > 1;
     kdl_tensor *indices = kdl__saved_value(function, largest ? SAVED_ROWS : SAVED_INDICES);
     kdl_tensor *weights = weighted ? kdl__saved_value(function, SAVED_WEIGHTS) : NULL;
-    kdl_tensor *g = kdl__failed(function->ctx) ? NULL : row_major_grad(grad);
+    kdl_tensor *g = kdl__failed(function->ctx) ? NULL : kdl__row_major(grad, "kdl_backward");
     if (g && largest)
         max_backward(function, g, indices);
     else if (g && kdl__needs(function, 0))

@@ -177,6 +177,10 @@ bool kdl__usable(const char *place, int count, kdl_tensor *const *tensors);
  * NULL, with NotImplementedError at `place`, for a dtype that is not of floating point.
  */
 kdl_tensor *kdl__operand(kdl_tensor *tensor, const char *place);
+/* The tensor row-major and in memory: itself, if it is. One reference; NULL for NULL. */
+kdl_tensor *kdl__in_rows(kdl_tensor *tensor);
+/* kdl__operand() of that kind. One reference; NULL with an error at `place`. */
+kdl_tensor *kdl__row_major(kdl_tensor *tensor, const char *place);
 /* Two tensors in the dtype in common that they are computed with. */
 typedef struct kdl__operands {
     kdl_tensor *a, *b; /* one reference each */

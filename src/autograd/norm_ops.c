@@ -53,14 +53,6 @@ static void free_moments(kdl_context *ctx, kdl__moments *moments)
         kdl_free(ctx, (char *)moments->variance - offsetof(normalized, variance));
 }
 
-/* Row-major, as it is computed with. One reference. */
-static kdl_tensor *row_major_operand(kdl_tensor *tensor, const char *place)
-{
-    kdl_tensor *x = kdl__operand(tensor, place), *result = x ? kdl_contiguous(x) : NULL;
-    kdl_tensor_release(x);
-    return kdl__in_memory(result);
-}
-
 /* A vector with a place for each dimension behind the channels': (C, 1, ...). */
 static kdl_tensor *per_channel(kdl_tensor *vector, int ndim)
 {
@@ -103,7 +95,7 @@ static bool ends_in(const kdl_tensor *input, const kdl_shape *shape)
 static kdl_tensor *norm_of_last(kdl_tensor *input, const kdl_shape *shape, kdl_tensor *weight,
                                 kdl_tensor *bias, double eps, bool centered, const char *place)
 {
-    kdl_tensor *x = row_major_operand(input, place);
+    kdl_tensor *x = kdl__row_major(input, place);
     if (!x)
         return NULL;
     if (!ends_in(x, shape)) {
@@ -152,7 +144,7 @@ static bool has_channels(const kdl_tensor *x, const char *place)
 kdl_tensor *kdl_f_group_norm(kdl_tensor *input, int64_t groups, kdl_tensor *weight,
                              kdl_tensor *bias, double eps)
 {
-    kdl_tensor *x = row_major_operand(input, __func__), *result = NULL;
+    kdl_tensor *x = kdl__row_major(input, __func__), *result = NULL;
     if (x && has_channels(x, __func__)) {
         if (groups < 1 || x->dims[1] % groups) {
             kdl__fail(x->ctx, KDL_ERROR_RUNTIME,
@@ -250,7 +242,7 @@ kdl_tensor *kdl_f_batch_norm(kdl_tensor *input, kdl_tensor *running_mean, kdl_te
                              double eps)
 {
     kdl_tensor *const vectors[] = { running_mean, running_var, weight, bias };
-    kdl_tensor *x = row_major_operand(input, __func__), *result = NULL;
+    kdl_tensor *x = kdl__row_major(input, __func__), *result = NULL;
     if (x && has_channels(x, __func__) && kdl__check_channels(x, vectors, 1, __func__)) {
         if (training)
             result = by_batch(x, running_mean, running_var, momentum, eps);

@@ -264,17 +264,10 @@ static int64_t place(const lines *l, int64_t line, int64_t i)
     return (line / l->inner * l->count + i) * l->inner + line % l->inner;
 }
 
-/* Row-major in memory. One reference. */
-static kdl_tensor *in_rows(kdl_tensor *tensor)
-{
-    kdl_tensor *rows = kdl_contiguous(tensor);
-    return kdl__in_memory(rows);
-}
-
 /* Sums from the first element on, or from the last. One reference. */
 static kdl_tensor *running_sums(kdl_tensor *tensor, int dim, bool from_last)
 {
-    kdl_tensor *x = in_rows(tensor), *result = NULL;
+    kdl_tensor *x = kdl__in_rows(tensor), *result = NULL;
     if (x)
         result = kdl__new_values(x->ctx, x->storage->dtype, x->ndim, x->dims);
     if (result) {
@@ -336,7 +329,7 @@ static kdl_tensor *products_of_others(const kdl_tensor *x, const kdl_tensor *g, 
 static void prod_backward(kdl__function *function, kdl_tensor *grad)
 {
     kdl__scope scope = { 0 };
-    kdl_tensor *x = kdl__saved_value(function, 0), *g = kdl__hold(&scope, in_rows(grad));
+    kdl_tensor *x = kdl__saved_value(function, 0), *g = kdl__hold(&scope, kdl__in_rows(grad));
     if (x && g)
         kdl__give(function, 0, products_of_others(x, g, (int)function->integers[0]));
     kdl__close(&scope, NULL);
@@ -349,7 +342,7 @@ kdl_tensor *kdl_prod_dim(kdl_tensor *tensor, int dim, bool keepdim)
     kdl__scope scope = { 0 };
     int64_t count = length_of(tensor, &dim);
     kdl_tensor *x = kdl__hold(&scope, count < 0 ? NULL : kdl__operand(tensor, __func__));
-    x = kdl__hold(&scope, x ? in_rows(x) : NULL);
+    x = kdl__hold(&scope, x ? kdl__in_rows(x) : NULL);
     if (!x)
         return kdl__close(&scope, NULL);
     kdl_shape shape = kdl_tensor_shape(x);

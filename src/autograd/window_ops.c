@@ -22,13 +22,6 @@ kdl__window kdl__window_of_one(void)
     return w;
 }
 
-kdl_tensor *kdl__row_major(kdl_tensor *tensor, const char *place)
-{
-    kdl__scope scope = { 0 };
-    kdl_tensor *result = kdl_contiguous(kdl__hold(&scope, kdl__operand(tensor, place)));
-    return kdl__close(&scope, kdl__in_memory(result));
-}
-
 kdl_tensor *kdl__batched(kdl_tensor *input, int nd, const char *name, const char *place)
 {
     kdl_tensor *x = kdl__row_major(input, place);

@@ -23,10 +23,8 @@ static inline int kdl__window_slot(int nd, int d)
     return 3 - nd + d;
 }
 
-/* Row-major, in the dtype that is computed with. One reference; NULL with an error at `place`. */
-kdl_tensor *kdl__row_major(kdl_tensor *tensor, const char *place);
 /*
- * The same of an input of `nd` spatial dimensions, with a batch's dimension in front if it has none;
+ * kdl__row_major() of an input of `nd` spatial dimensions, with a batch's dimension in front if it has none;
  * RuntimeError for another number of dimensions, where PyTorch's function is `name` (NULL: a pool).
  */
 kdl_tensor *kdl__batched(kdl_tensor *input, int nd, const char *name, const char *place);
