@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "kindling/train.h"
+#include "support/counting_allocator.h"
 #include "support/unit.h"
 
 /* The sum of what the function gives, weighted so that no element is like another. */
@@ -69,4 +70,53 @@ void check_gradients(kdl_context *ctx, gradient_body *function)
     kdl_set_grad_enabled(ctx, was);
     kdl_tensor_release(a);
     kdl_tensor_release(b);
+}
+
+/* ---- failing memory ---------------------------------------------------------------------- */
+
+static void compute(kdl_context *ctx, gradient_body *function, bool backward)
+{
+    kdl_tensor *a = kdl_full(ctx, KDL_SHAPE(3, 4), 0.5, .dtype = KDL_F64, .requires_grad = true);
+    kdl_tensor *b = kdl_full(ctx, KDL_SHAPE(3, 4), 1, .dtype = KDL_F64, .requires_grad = true);
+    kdl_tensor *value = a && b ? function(a, b) : NULL, *sum = kdl_sum(value);
+    if (backward)
+        kdl_backward(sum);
+    kdl_tensor *all[] = { a, b, value, sum };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+}
+
+static kdl_status compute_twice(kdl_context *ctx, void *data)
+{
+    gradient_body *const *function = data;
+    kdl_train_enable(ctx);
+    for (int backward = 0; backward < 2 && !kdl_error_status(ctx); backward++)
+        compute(ctx, *function, backward);
+    return kdl_error_status(ctx);
+}
+
+void check_gradient_allocations(gradient_body *const *functions, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        gradient_body *function = functions[i];
+        check_allocation_failures(compute_twice, &function);
+    }
+}
+
+/* ---- contexts ---------------------------------------------------------------------------- */
+
+int training_set_up(void **state)
+{
+    *state = kdl_context_new(NULL);
+    if (!*state)
+        return 1;
+    kdl_manual_seed(*state, 1);
+    return kdl_train_enable(*state) != KDL_OK;
+}
+
+int training_tear_down(void **state)
+{
+    int failed = kdl_error_status(*state) != KDL_OK;
+    kdl_context_release(*state);
+    return failed;
 }

@@ -11,4 +11,14 @@ typedef kdl_tensor *gradient_body(kdl_tensor *a, kdl_tensor *b);
 /* Asserts that the gradients of both in f64 are what finite differences say. */
 void check_gradients(kdl_context *ctx, gradient_body *function);
 
+/*
+ * Computes all of the functions and their gradients, once only forward, so that nothing but the
+ * tensors that go frees the record, with every allocation failing in turn.
+ */
+void check_gradient_allocations(gradient_body *const *functions, size_t count);
+
+/* For cmocka: *state is a context that can train, seeded; no error may stand at the end. */
+int training_set_up(void **state);
+int training_tear_down(void **state);
+
 #endif

@@ -5,22 +5,6 @@
 #include "support/gradients.h"
 #include "support/unit.h"
 
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    if (!*state)
-        return 1;
-    kdl_manual_seed(*state, 1);
-    return kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
-
 /* ---- finite differences ------------------------------------------------------------------ */
 
 #define UNARY(name, call)                                                                          \
@@ -274,7 +258,8 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(train_images, NULL);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define UNIT_TEST(function)                                                                        \
+    cmocka_unit_test_setup_teardown(function, training_set_up, training_tear_down)
 
 int main(void)
 {

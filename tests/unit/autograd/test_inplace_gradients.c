@@ -5,22 +5,6 @@
 #include "support/gradients.h"
 #include "support/unit.h"
 
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    if (!*state)
-        return 1;
-    kdl_manual_seed(*state, 1);
-    return kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
-
 /* A row of a copy of a, times b's, with an element of its own; the copy then grows by itself. */
 static kdl_tensor *row_written(kdl_tensor *a, kdl_tensor *b)
 {
@@ -74,37 +58,17 @@ static void test_finite_differences(void **state)
         check_gradients(*state, functions[i]);
 }
 
-/* Forward only, so that nothing frees the graphs but the tensors that go; then backward too. */
-static kdl_status compute(kdl_context *ctx, void *unused)
-{
-    (void)unused;
-    kdl_train_enable(ctx);
-    for (size_t i = 0; i < 2 * (sizeof functions / sizeof *functions); i++) {
-        kdl_tensor *a =
-            kdl_full(ctx, KDL_SHAPE(3, 4), 0.5, .dtype = KDL_F64, .requires_grad = true);
-        kdl_tensor *b = kdl_full(ctx, KDL_SHAPE(3, 4), 1, .dtype = KDL_F64, .requires_grad = true);
-        kdl_tensor *value = a && b ? functions[i / 2](a, b) : NULL, *sum = kdl_sum(value);
-        if (i % 2)
-            kdl_backward(sum);
-        kdl_tensor *all[] = { a, b, value, sum };
-        for (int k = 0; k < 4; k++)
-            kdl_tensor_release(all[k]);
-        if (kdl_error_status(ctx))
-            break;
-    }
-    return kdl_error_status(ctx);
-}
-
 static void test_allocation_failures(void **state)
 {
     (void)state;
-    check_allocation_failures(compute, NULL);
+    check_gradient_allocations(functions, sizeof functions / sizeof *functions);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_finite_differences, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_finite_differences, training_set_up,
+                                        training_tear_down),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

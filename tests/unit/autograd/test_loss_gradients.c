@@ -5,22 +5,6 @@
 #include "support/gradients.h"
 #include "support/unit.h"
 
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    if (!*state)
-        return 1;
-    kdl_manual_seed(*state, 1);
-    return kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
-
 #define PAIR(name, call)                                                                           \
     static kdl_tensor *name(kdl_tensor *a, kdl_tensor *b)                                          \
     {                                                                                              \
@@ -102,26 +86,6 @@ static void test_finite_differences(void **state)
         check_gradients(*state, functions[i]);
 }
 
-/* All of them, forward and backward. */
-static kdl_status compute(kdl_context *ctx, void *unused)
-{
-    (void)unused;
-    kdl_train_enable(ctx);
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        kdl_tensor *a = kdl_full(ctx, KDL_SHAPE(3, 4), 0.5, .requires_grad = true);
-        kdl_tensor *b = kdl_full(ctx, KDL_SHAPE(3, 4), 0.25, .requires_grad = true);
-        kdl_tensor *value = a && b ? functions[i](a, b) : NULL, *sum = kdl_sum(value);
-        kdl_backward(sum);
-        kdl_tensor_release(a);
-        kdl_tensor_release(b);
-        kdl_tensor_release(value);
-        kdl_tensor_release(sum);
-        if (kdl_error_status(ctx))
-            break;
-    }
-    return kdl_error_status(ctx);
-}
-
 static kdl_status compute_adaptive(kdl_context *ctx, void *unused)
 {
     (void)unused;
@@ -144,14 +108,15 @@ static kdl_status compute_adaptive(kdl_context *ctx, void *unused)
 static void test_allocation_failures(void **state)
 {
     (void)state;
-    check_allocation_failures(compute, NULL);
+    check_gradient_allocations(functions, sizeof functions / sizeof *functions);
     check_allocation_failures(compute_adaptive, NULL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_finite_differences, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_finite_differences, training_set_up,
+                                        training_tear_down),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,23 +2,8 @@
 /* Parametrizations while gradients are recorded: whose flow, and what is refused. */
 #include "kindling/train.h"
 #include "support/counting_allocator.h"
+#include "support/gradients.h"
 #include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    if (!*state)
-        return 1;
-    kdl_manual_seed(*state, 1);
-    return kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 static kdl_tensor *triple(kdl_module *module, kdl_tensor *x)
 {
@@ -147,9 +132,9 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_own, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_norms, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_own, training_set_up, training_tear_down),
+        cmocka_unit_test_setup_teardown(test_refused, training_set_up, training_tear_down),
+        cmocka_unit_test_setup_teardown(test_norms, training_set_up, training_tear_down),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,22 +5,6 @@
 #include "support/gradients.h"
 #include "support/unit.h"
 
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    if (!*state)
-        return 1;
-    kdl_manual_seed(*state, 1);
-    return kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
-
 static kdl_tensor *indices(kdl_tensor *a, kdl_shape shape)
 {
     return kdl_tensor_from_data(kdl_tensor_context(a), KDL_I64, shape,
@@ -87,24 +71,6 @@ static void test_finite_differences(void **state)
         check_gradients(*state, functions[i]);
 }
 
-static kdl_status compute(kdl_context *ctx, void *unused)
-{
-    (void)unused;
-    kdl_train_enable(ctx);
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        kdl_tensor *a = kdl_full(ctx, KDL_SHAPE(3, 4), 0.5, .requires_grad = true);
-        kdl_tensor *b = kdl_full(ctx, KDL_SHAPE(3, 4), 1);
-        kdl_tensor *value = a && b ? functions[i](a, b) : NULL, *sum = kdl_sum(value);
-        kdl_backward(sum);
-        kdl_tensor *all[] = { a, b, value, sum };
-        for (int k = 0; k < 4; k++)
-            kdl_tensor_release(all[k]);
-        if (kdl_error_status(ctx))
-            break;
-    }
-    return kdl_error_status(ctx);
-}
-
 /* Steps of a table whose gradient is sparse: what was asked for moves, the rest stays. */
 static kdl_status train_sparse(kdl_context *ctx, void *unused)
 {
@@ -131,13 +97,14 @@ static void test_allocation_failures(void **state)
 {
     (void)state;
     check_allocation_failures(train_sparse, NULL);
-    check_allocation_failures(compute, NULL);
+    check_gradient_allocations(functions, sizeof functions / sizeof *functions);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_finite_differences, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_finite_differences, training_set_up,
+                                        training_tear_down),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
