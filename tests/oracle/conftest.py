@@ -9,6 +9,7 @@ name).
 import ctypes
 import os
 import pathlib
+import re
 import sys
 
 import pytest
@@ -36,6 +37,21 @@ def library():
 def prototyped_library():
     """The shared library with its prototypes, for kindling.Context."""
     return load(os.environ.get("KINDLING_LIBRARY", str(BUILD / "libkindling.so")))
+
+
+def case_id(value):
+    """A parameter's name: its text, with functions called by their names only.
+
+    The workers of pytest-xdist collect on their own and must agree, which addresses do not.
+    """
+    return re.sub(r"<function (\S+) at 0x[0-9a-f]+>", r"\1", str(value))
+
+
+def pytest_collection_modifyitems(items):
+    """Says which tests have an address in their names, before pytest-xdist says that they differ."""
+    unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if unstable:
+        raise pytest.UsageError(f"name these by ids=case_id: {unstable}")
 
 
 def pytest_runtest_logreport(report):

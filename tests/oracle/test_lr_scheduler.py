@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from conftest import BUILD
+from conftest import BUILD, case_id
 from kindling import KindlingError
 from optimizers import Optimizer
 from schedules import Schedule
@@ -143,7 +143,7 @@ def same(ours, theirs, *what):
 
 
 @pytest.mark.parametrize("kind", ("SGD", "Adam"))
-@pytest.mark.parametrize("name,options", SINGLE + SEVERAL, ids=str)
+@pytest.mark.parametrize("name,options", SINGLE + SEVERAL, ids=case_id)
 def test_steps(context, name, options, kind):
     mine, other = optimizers(context, kind)
     ours, theirs = Schedule(context, mine, name, options), theirs_of(other, name, options)
@@ -156,7 +156,7 @@ def test_steps(context, name, options, kind):
 
 
 @pytest.mark.parametrize("name,options", [
-    case for case in SINGLE if case[0] not in ("OneCycleLR", "MultiplicativeLR")], ids=str)
+    case for case in SINGLE if case[0] not in ("OneCycleLR", "MultiplicativeLR")], ids=case_id)
 def test_epochs(context, name, options):
     """step(epoch): the closed form, where there is one."""
     if options.get("total_iters") == 0:
@@ -178,7 +178,7 @@ def test_epochs(context, name, options):
 
 
 @pytest.mark.parametrize("name,options", [
-    case for case in SINGLE if case[0] not in ("CosineAnnealingWarmRestarts", "CyclicLR")], ids=str)
+    case for case in SINGLE if case[0] not in ("CosineAnnealingWarmRestarts", "CyclicLR")], ids=case_id)
 def test_last_epoch(context, name, options):
     """A run that goes on: the optimiser's state brings the first rates, `last_epoch` the place."""
     mine, other = optimizers(context)
@@ -198,7 +198,7 @@ def test_last_epoch(context, name, options):
         theirs.step()
 
 
-@pytest.mark.parametrize("options", PLATEAU, ids=str)
+@pytest.mark.parametrize("options", PLATEAU, ids=case_id)
 def test_plateau(context, options):
     mine, other = optimizers(context)
     ours = Schedule(context, mine, "ReduceLROnPlateau", options)
@@ -214,7 +214,7 @@ def test_plateau(context, options):
 
 
 @pytest.mark.parametrize("name,options", SINGLE + SEVERAL + [
-    ("ReduceLROnPlateau", options) for options in PLATEAU], ids=str)
+    ("ReduceLROnPlateau", options) for options in PLATEAU], ids=case_id)
 def test_exchange(context, name, options):
     """In the middle each one's state, with its optimiser's, goes to a fresh one of the other."""
     def make():
@@ -252,7 +252,7 @@ def test_exchange(context, name, options):
     ({"last_epoch": "3"}, 'StepLR: "last_epoch" must be an integer'),
     ({"step_size": 0}, 'StepLR: "step_size" must be an integer that is not 0'),
     ({"gamma": None}, 'StepLR: "gamma" must be a number'),
-    ({"base_lrs": [1.0]}, 'StepLR: "base_lrs" must be a list of one number a group')], ids=str)
+    ({"base_lrs": [1.0]}, 'StepLR: "base_lrs" must be a list of one number a group')], ids=case_id)
 def test_wrong_states(context, change, message):
     mine, _ = optimizers(context)
     ours = Schedule(context, mine, "StepLR", {"step_size": 3})
@@ -296,7 +296,7 @@ def refusal(call):
                       "milestones": [3]}),
     ("ChainedScheduler", {"schedulers": []}),
     ("ChainedScheduler", {"schedulers": [("ReduceLROnPlateau", {})]}),
-], ids=str)
+], ids=case_id)
 def test_refusals(context, name, options):
     mine, other = optimizers(context)
     expected = refusal(lambda: theirs_of(other, name, options))
