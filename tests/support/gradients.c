@@ -102,21 +102,3 @@ void check_gradient_allocations(gradient_body *const *functions, size_t count)
         check_allocation_failures(compute_twice, &function);
     }
 }
-
-/* ---- contexts ---------------------------------------------------------------------------- */
-
-int training_set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    if (!*state)
-        return 1;
-    kdl_manual_seed(*state, 1);
-    return kdl_train_enable(*state) != KDL_OK;
-}
-
-int training_tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}

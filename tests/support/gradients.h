@@ -17,8 +17,4 @@ void check_gradients(kdl_context *ctx, gradient_body *function);
  */
 void check_gradient_allocations(gradient_body *const *functions, size_t count);
 
-/* For cmocka: *state is a context that can train, seeded; no error may stand at the end. */
-int training_set_up(void **state);
-int training_tear_down(void **state);
-
 #endif

@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dropouts, activations that are composed, bilinear, Lazy modules: gradients, draws, memory. */
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    if (!*state)
-        return 1;
-    kdl_manual_seed(*state, 1);
-    return kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 /* ---- finite differences ------------------------------------------------------------------ */
 
@@ -136,14 +120,12 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(run_modules, NULL);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_finite_differences),
-        UNIT_TEST(test_channels),
-        UNIT_TEST(test_rrelu),
+        TRAINING_TEST(test_finite_differences),
+        TRAINING_TEST(test_channels),
+        TRAINING_TEST(test_rrelu),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

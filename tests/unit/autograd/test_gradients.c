@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients by themselves: each function against finite differences in f64, and its memory. */
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
-#include "support/unit.h"
 
 /* ---- finite differences ------------------------------------------------------------------ */
 
@@ -258,16 +258,13 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(train_images, NULL);
 }
 
-#define UNIT_TEST(function)                                                                        \
-    cmocka_unit_test_setup_teardown(function, training_set_up, training_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_finite_differences),
-        UNIT_TEST(test_graph),
-        UNIT_TEST(test_text),
-        UNIT_TEST(test_modules),
+        TRAINING_TEST(test_finite_differences),
+        TRAINING_TEST(test_graph),
+        TRAINING_TEST(test_text),
+        TRAINING_TEST(test_modules),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parametrizations while gradients are recorded: whose flow, and what is refused. */
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
-#include "support/unit.h"
 
 static kdl_tensor *triple(kdl_module *module, kdl_tensor *x)
 {
@@ -132,9 +132,9 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_own, training_set_up, training_tear_down),
-        cmocka_unit_test_setup_teardown(test_refused, training_set_up, training_tear_down),
-        cmocka_unit_test_setup_teardown(test_norms, training_set_up, training_tear_down),
+        TRAINING_TEST(test_own),
+        TRAINING_TEST(test_refused),
+        TRAINING_TEST(test_norms),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Indexing's gradients by finite differences, and what it does without memory. */
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
-#include "support/unit.h"
 
 static kdl_tensor *indices(kdl_tensor *a, kdl_shape shape)
 {
@@ -103,8 +103,7 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_finite_differences, training_set_up,
-                                        training_tear_down),
+        TRAINING_TEST(test_finite_differences),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

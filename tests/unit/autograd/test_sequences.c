@@ -2,25 +2,9 @@
 /* Layers for sequences by themselves: finite differences in f64, and failing memory. */
 #include <math.h>
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    if (!*state)
-        return 1;
-    kdl_manual_seed(*state, 1);
-    return kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 /* ---- finite differences ------------------------------------------------------------------ */
 
@@ -300,16 +284,14 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(run_gru, NULL);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_recurrent),
-        UNIT_TEST(test_attention),
-        UNIT_TEST(test_scaled_dot_product_attention),
-        UNIT_TEST(test_instruction_sets),
-        UNIT_TEST(test_null),
+        TRAINING_TEST(test_recurrent),
+        TRAINING_TEST(test_attention),
+        TRAINING_TEST(test_scaled_dot_product_attention),
+        TRAINING_TEST(test_instruction_sets),
+        TRAINING_TEST(test_null),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

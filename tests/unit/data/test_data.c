@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches: their rows, their order, what they draw; the orders are what PyTorch 2.13.0 gave. */
-#include "support/unit.h"
+#include "support/contexts.h"
 
 #include "kindling/train.h"
 #include "support/counting_allocator.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return !*state || kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 static kdl_tensor *numbers(kdl_context *ctx, int64_t n)
 {
@@ -205,17 +192,15 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(go_through, NULL);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_in_order),
-        UNIT_TEST(test_shuffled),
-        UNIT_TEST(test_generator),
-        UNIT_TEST(test_rows),
-        UNIT_TEST(test_leaving_early),
-        UNIT_TEST(test_errors),
+        TRAINING_TEST(test_in_order),
+        TRAINING_TEST(test_shuffled),
+        TRAINING_TEST(test_generator),
+        TRAINING_TEST(test_rows),
+        TRAINING_TEST(test_leaving_early),
+        TRAINING_TEST(test_errors),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,9 @@
 #include <math.h>
 #include "init/torch_log.h"
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/golden.h"
-#include "support/unit.h"
 
 /* What a line of init.txt says. */
 typedef struct golden_init {
@@ -149,30 +149,15 @@ static void check_init(kdl_context *ctx, const char *line)
     kdl_generator_release(generator);
 }
 
-static void check_golden(bool deferred)
+static void test_golden(void **state)
 {
-    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
-    options.deferred = deferred;
-    kdl_context *ctx = kdl_context_new(&options);
+    kdl_context *ctx = *state;
     FILE *file = golden_open("init.txt");
     int lines = 0;
     for (char line[320]; golden_line(file, line, sizeof line); lines++)
         check_init(ctx, line);
     fclose(file);
     assert_true(lines > 1300);
-    kdl_context_release(ctx);
-}
-
-static void test_golden(void **state)
-{
-    (void)state;
-    check_golden(false);
-}
-
-static void test_golden_deferred(void **state)
-{
-    (void)state;
-    check_golden(true);
 }
 
 static void test_logarithm_of_every_uniform(void **state)
@@ -513,8 +498,8 @@ static void test_memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),
-        cmocka_unit_test(test_golden_deferred),
+        CONTEXT_TEST(test_golden),
+        RECORDED_TEST(test_golden),
         cmocka_unit_test(test_logarithm_of_every_uniform),
         cmocka_unit_test(test_certain_truncations),
         cmocka_unit_test(test_recipes),

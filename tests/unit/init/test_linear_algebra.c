@@ -3,19 +3,7 @@
 #include <math.h>
 
 #include "init/linear_algebra.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context_release(*state);
-    return 0;
-}
+#include "support/contexts.h"
 
 /* Fractions of -1 to 1 in no order. */
 static void fill(double *a, size_t count)
@@ -112,15 +100,13 @@ static void test_householder(void **state)
     assert_true(q[0] == 1);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_exp_of_rotations),
-        UNIT_TEST(test_exp),
-        UNIT_TEST(test_cayley),
-        UNIT_TEST(test_householder),
+        CONTEXT_TEST(test_exp_of_rotations),
+        CONTEXT_TEST(test_exp),
+        CONTEXT_TEST(test_cayley),
+        CONTEXT_TEST(test_householder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,22 +4,8 @@
 
 #include "kindling/kindling.h"
 #include "nn/arguments.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 /* Asserts what a module (released) is printed as. */
 static void assert_printed(kdl_context *ctx, kdl_module *module, const char *text)
@@ -261,14 +247,10 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_int),
-        cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_fields, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_inherited, set_up, tear_down),
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_refused_text, set_up, tear_down),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_int),      CONTEXT_TEST(test_numbers),
+        CONTEXT_TEST(test_fields),       CONTEXT_TEST(test_inherited),
+        cmocka_unit_test(test_classes),  CONTEXT_TEST(test_text),
+        CONTEXT_TEST(test_refused_text), cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,10 @@
 #include <inttypes.h>
 
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/golden.h"
 #include "support/modules.h"
-#include "support/unit.h"
 
 enum { MAX_CALL = 256, MAX_TEXT = 1 << 14 };
 
@@ -59,11 +59,9 @@ static void check_call(kdl_context *ctx, const char *call, kdl_shape input, cons
     kdl_module_release(module);
 }
 
-static void check_all(bool deferred)
+static void test_calls(void **state)
 {
-    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
-    options.deferred = deferred;
-    kdl_context *ctx = kdl_context_new(&options);
+    kdl_context *ctx = *state;
     char line[MAX_CALL], call[MAX_CALL] = "";
     char *text = malloc(MAX_TEXT);
     int count = 0;
@@ -88,19 +86,6 @@ static void check_all(bool deferred)
     fclose(file);
     free(text);
     assert_true(count > 600);
-    kdl_context_release(ctx);
-}
-
-static void test_calls(void **state)
-{
-    (void)state;
-    check_all(false);
-}
-
-static void test_recorded_calls(void **state)
-{
-    (void)state;
-    check_all(true);
 }
 
 static kdl_status make_one(kdl_context *ctx, void *call)
@@ -128,8 +113,8 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_recorded_calls),
+        CONTEXT_TEST(test_calls),
+        RECORDED_TEST(test_calls),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
  */
 #include "kindling/kindling.h"
 #include "nn/arguments.h"
-#include "support/unit.h"
+#include "support/contexts.h"
 
 /* All of a module's arguments, in Python's notation. */
 static char *arguments_text(kdl_module *module)
@@ -261,28 +261,12 @@ static void test_losses(void **state)
     SAME(kdl_nn_pairwise_distance(ctx, .keepdim = true), "PairwiseDistance(keepdim=True)");
 }
 
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context_release(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_activations, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_linear, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_convolutions, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_norms, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pools, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_shapes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_losses, set_up, tear_down),
+        CONTEXT_TEST(test_activations), CONTEXT_TEST(test_linear), CONTEXT_TEST(test_convolutions),
+        CONTEXT_TEST(test_norms),       CONTEXT_TEST(test_pools),  CONTEXT_TEST(test_shapes),
+        CONTEXT_TEST(test_losses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Containers as lists and dictionaries of modules and of parameters. */
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 /* The modules of a container as "name:start_dim ", all of them Flatten. */
 static const char *listed(kdl_module *container)
@@ -302,14 +288,10 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_sequential, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_module_list, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_taken_number, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_module_dict, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_parameter_list, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_parameter_dict, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_nothing, set_up, tear_down),
-        cmocka_unit_test(test_allocation_failures),
+        CONTEXT_TEST(test_sequential),     CONTEXT_TEST(test_module_list),
+        CONTEXT_TEST(test_taken_number),   CONTEXT_TEST(test_module_dict),
+        CONTEXT_TEST(test_parameter_list), CONTEXT_TEST(test_parameter_dict),
+        CONTEXT_TEST(test_nothing),        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

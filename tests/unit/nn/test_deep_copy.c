@@ -2,22 +2,8 @@
 /* copy.deepcopy() of modules: ties, storages, strides, fields, recorded values, failures. */
 #include "kindling/kindling.h"
 #include "nn/module_impl.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 /* Asserts equal names, values, strides and flags in two tensors' storages of their own. */
 static void assert_copied(kdl_tensor *copy, kdl_tensor *source)
@@ -230,14 +216,12 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(build_and_copy, &deferred);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_ties),   UNIT_TEST(test_strides),
-        UNIT_TEST(test_fields), UNIT_TEST(test_recorded),
-        UNIT_TEST(test_depth),  cmocka_unit_test(test_allocation_failures),
+        CONTEXT_TEST(test_ties),   CONTEXT_TEST(test_strides),
+        CONTEXT_TEST(test_fields), CONTEXT_TEST(test_recorded),
+        CONTEXT_TEST(test_depth),  cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

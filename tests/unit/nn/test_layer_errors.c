@@ -1,21 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What constructors refuse, in PyTorch's words; and embeddings of given weights. */
 #include "kindling/kindling.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
+#include "support/contexts.h"
 
 static const struct {
     const char *call;
@@ -249,10 +235,10 @@ static void test_deprecated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_from_pretrained, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_weighted_losses, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_deprecated, set_up, tear_down),
+        CONTEXT_TEST(test_refused),
+        CONTEXT_TEST(test_from_pretrained),
+        CONTEXT_TEST(test_weighted_losses),
+        CONTEXT_TEST(test_deprecated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,10 @@
 #include <inttypes.h>
 
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/golden.h"
 #include "support/modules.h"
-#include "support/unit.h"
 
 /* ---- the containers, by their names in tests/golden/make_nn.py -------------------------------- */
 
@@ -82,11 +82,9 @@ static void check_container(kdl_context *ctx, const char *line, const char *text
     kdl_module_release(module);
 }
 
-static void check_all(bool deferred)
+static void test_containers(void **state)
 {
-    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
-    options.deferred = deferred;
-    kdl_context *ctx = kdl_context_new(&options);
+    kdl_context *ctx = *state;
     char line[256], text[1024] = "";
     int count = 0;
     bool in_text = false;
@@ -106,19 +104,6 @@ static void check_all(bool deferred)
     }
     fclose(file);
     assert_int_equal(count, CONTAINER_COUNT * 4 * 3);
-    kdl_context_release(ctx);
-}
-
-static void test_containers(void **state)
-{
-    (void)state;
-    check_all(false);
-}
-
-static void test_recorded_containers(void **state)
-{
-    (void)state;
-    check_all(true);
 }
 
 static void test_reset_parameters(void **state)
@@ -215,8 +200,10 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_containers),          cmocka_unit_test(test_recorded_containers),
-        cmocka_unit_test(test_reset_parameters),    cmocka_unit_test(test_errors),
+        CONTEXT_TEST(test_containers),
+        RECORDED_TEST(test_containers),
+        cmocka_unit_test(test_reset_parameters),
+        cmocka_unit_test(test_errors),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

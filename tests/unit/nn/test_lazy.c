@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lazy modules: what they are before and after they know a shape, and what they refuse. */
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 static const char unusable[] =
     "Attempted to use an uninitialized parameter. This error happens when you are using a lazy "
@@ -164,11 +150,11 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_uninitialized, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_initialized, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_nothing_to_initialize, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_given_weight, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
+        CONTEXT_TEST(test_uninitialized),
+        CONTEXT_TEST(test_initialized),
+        CONTEXT_TEST(test_nothing_to_initialize),
+        CONTEXT_TEST(test_given_weight),
+        CONTEXT_TEST(test_errors),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

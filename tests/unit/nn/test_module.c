@@ -2,22 +2,8 @@
 /* Parameter and Module: registering, looking up, iterating, tying, classes, failures. */
 #include "kindling/kindling.h"
 #include "nn/module_impl.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 /* The names that an iterator gives, separated by spaces. */
 static const char *names(kdl_iterator it)
@@ -508,21 +494,19 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(build, NULL);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_parameter),
-        UNIT_TEST(test_register),
-        UNIT_TEST(test_register_errors),
-        UNIT_TEST(test_look_up),
-        UNIT_TEST(test_shared_module),
-        UNIT_TEST(test_tied_parameter),
-        UNIT_TEST(test_classes),
-        UNIT_TEST(test_apply_stops),
-        UNIT_TEST(test_depth),
-        UNIT_TEST(test_long_names),
+        CONTEXT_TEST(test_parameter),
+        CONTEXT_TEST(test_register),
+        CONTEXT_TEST(test_register_errors),
+        CONTEXT_TEST(test_look_up),
+        CONTEXT_TEST(test_shared_module),
+        CONTEXT_TEST(test_tied_parameter),
+        CONTEXT_TEST(test_classes),
+        CONTEXT_TEST(test_apply_stops),
+        CONTEXT_TEST(test_depth),
+        CONTEXT_TEST(test_long_names),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,21 +4,8 @@
  * PyTorch's test_module_hooks.py and test_nn.py cover, each a comment [n] below.
  */
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 /* ---- forward hooks ----------------------------------------------------------------------- */
 
@@ -314,19 +301,17 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(use_hooks, NULL);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_forward_order),
-        UNIT_TEST(test_forward_values),
-        UNIT_TEST(test_hooks_that_change_hooks),
-        UNIT_TEST(test_calls_of_several),
-        UNIT_TEST(test_no_forward),
-        UNIT_TEST(test_training),
-        UNIT_TEST(test_gradients),
-        UNIT_TEST(test_attributes),
+        CONTEXT_TEST(test_forward_order),
+        CONTEXT_TEST(test_forward_values),
+        CONTEXT_TEST(test_hooks_that_change_hooks),
+        CONTEXT_TEST(test_calls_of_several),
+        CONTEXT_TEST(test_no_forward),
+        CONTEXT_TEST(test_training),
+        CONTEXT_TEST(test_gradients),
+        CONTEXT_TEST(test_attributes),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

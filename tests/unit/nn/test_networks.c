@@ -3,10 +3,10 @@
 #include <inttypes.h>
 
 #include "networks/networks.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/golden.h"
 #include "support/modules.h"
-#include "support/unit.h"
 
 /* A network by its name, of sizes s[0], s[1], ...; NULL for an unknown name. */
 static kdl_module *construct(kdl_context *ctx, const char *name, const int64_t *s)
@@ -59,11 +59,9 @@ static void check_network(kdl_context *ctx, const char *line)
     kdl_module_release(net);
 }
 
-static void check_all(bool deferred)
+static void test_networks(void **state)
 {
-    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
-    options.deferred = deferred;
-    kdl_context *ctx = kdl_context_new(&options);
+    kdl_context *ctx = *state;
     char line[256];
     int count = 0;
     FILE *file = golden_open("networks.txt");
@@ -71,19 +69,6 @@ static void check_all(bool deferred)
         check_network(ctx, line);
     fclose(file);
     assert_int_equal(count, 24);
-    kdl_context_release(ctx);
-}
-
-static void test_networks(void **state)
-{
-    (void)state;
-    check_all(false);
-}
-
-static void test_recorded_networks(void **state)
-{
-    (void)state;
-    check_all(true);
 }
 
 static kdl_status build_small(kdl_context *ctx, void *unused)
@@ -104,8 +89,8 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_recorded_networks),
+        CONTEXT_TEST(test_networks),
+        RECORDED_TEST(test_networks),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

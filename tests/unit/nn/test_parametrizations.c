@@ -4,24 +4,9 @@
 #include <math.h>
 
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/golden.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    kdl_manual_seed(*state, 7);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 /* Asserts the names of the state_dict, each followed by a space. */
 static void assert_names(kdl_module *module, const char *expected)
@@ -336,19 +321,17 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(use_all, &deferred);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_norms),
-        UNIT_TEST(test_load_state_dict),
-        UNIT_TEST(test_spectral_norm),
-        UNIT_TEST(test_spectral_norm_state),
-        UNIT_TEST(test_orthogonal),
-        UNIT_TEST(test_orthogonal_errors),
-        UNIT_TEST(test_recorded),
-        UNIT_TEST(test_recipe),
+        CONTEXT_TEST(test_norms),
+        CONTEXT_TEST(test_load_state_dict),
+        CONTEXT_TEST(test_spectral_norm),
+        CONTEXT_TEST(test_spectral_norm_state),
+        CONTEXT_TEST(test_orthogonal),
+        CONTEXT_TEST(test_orthogonal_errors),
+        CONTEXT_TEST(test_recorded),
+        CONTEXT_TEST(test_recipe),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,23 +2,8 @@
 /* Parametrizations of one's own: what PyTorch's tests of parametrize ask. */
 #include "kindling/kindling.h"
 #include "nn/module_impl.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    kdl_manual_seed(*state, 7);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 /* ---- parametrizations of one's own ------------------------------------------------------- */
 
@@ -469,20 +454,18 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(use_all, &deferred);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_register_and_remove),
-        UNIT_TEST(test_chain),
-        UNIT_TEST(test_buffer),
-        UNIT_TEST(test_several_originals),
-        UNIT_TEST(test_training),
-        UNIT_TEST(test_copy),
-        UNIT_TEST(test_tie),
-        UNIT_TEST(test_errors),
-        UNIT_TEST(test_nested),
+        CONTEXT_TEST(test_register_and_remove),
+        CONTEXT_TEST(test_chain),
+        CONTEXT_TEST(test_buffer),
+        CONTEXT_TEST(test_several_originals),
+        CONTEXT_TEST(test_training),
+        CONTEXT_TEST(test_copy),
+        CONTEXT_TEST(test_tie),
+        CONTEXT_TEST(test_errors),
+        CONTEXT_TEST(test_nested),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

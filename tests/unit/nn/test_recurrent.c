@@ -1,21 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RNN, LSTM, GRU and their cells through the C API: constructors, classes, errors, warnings. */
 #include "kindling/kindling.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
+#include "support/contexts.h"
 
 /* Asserts that a module (released), made from this seed, is what the call in Python makes. */
 static void assert_made(kdl_context *ctx, kdl_module *module, const char *call)
@@ -149,15 +135,13 @@ static void test_errors(void **state)
                  "Trying to create tensor with negative dimension -3: [-3, 2]");
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_constructors),
-        UNIT_TEST(test_classes),
-        UNIT_TEST(test_dropout),
-        UNIT_TEST(test_errors),
+        CONTEXT_TEST(test_constructors),
+        CONTEXT_TEST(test_classes),
+        CONTEXT_TEST(test_dropout),
+        CONTEXT_TEST(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

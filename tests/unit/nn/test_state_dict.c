@@ -4,22 +4,8 @@
  * test_load_state_dict.py, test_module_hooks.py and test_nn.py cover, each a comment [n] below.
  */
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 #define assert_text(ctx, function, object, expected)                                               \
     do {                                                                                           \
@@ -410,17 +396,15 @@ static void test_allocation_failures(void **state)
     remove("memory.safetensors");
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_dictionary),
-        UNIT_TEST(test_loads),
-        UNIT_TEST(test_refuses),
-        UNIT_TEST(test_ties_and_files),
-        UNIT_TEST(test_plan),
-        UNIT_TEST(test_hooks),
+        CONTEXT_TEST(test_dictionary),
+        CONTEXT_TEST(test_loads),
+        CONTEXT_TEST(test_refuses),
+        CONTEXT_TEST(test_ties_and_files),
+        CONTEXT_TEST(test_plan),
+        CONTEXT_TEST(test_hooks),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,9 +3,9 @@
 #include <inttypes.h>
 
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/golden.h"
 #include "support/modules.h"
-#include "support/unit.h"
 
 enum { MAX_LINE = 256, MAX_TEXT = 1 << 16, MAX_RULES = 8 };
 
@@ -41,11 +41,9 @@ static void check_values(kdl_context *ctx, const network *net, const char *line)
     kdl_module_release(module);
 }
 
-static void check_all(bool deferred)
+static void test_networks(void **state)
 {
-    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
-    options.deferred = deferred;
-    kdl_context *ctx = kdl_context_new(&options);
+    kdl_context *ctx = *state;
     network *net = calloc(1, sizeof *net);
     char line[MAX_LINE];
     int count = 0;
@@ -67,26 +65,13 @@ static void check_all(bool deferred)
     fclose(file);
     free(net);
     assert_int_equal(count, 44);
-    kdl_context_release(ctx);
-}
-
-static void test_networks(void **state)
-{
-    (void)state;
-    check_all(false);
-}
-
-static void test_recorded_networks(void **state)
-{
-    (void)state;
-    check_all(true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_recorded_networks),
+        CONTEXT_TEST(test_networks),
+        RECORDED_TEST(test_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

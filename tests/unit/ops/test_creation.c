@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creating and writing functions against PyTorch's golden answers; layouts, overlaps, errors. */
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/golden.h"
-#include "support/unit.h"
 
 /* What a line of creation.txt says; `result` is the rest of it. */
 typedef struct golden_case {
@@ -97,30 +97,15 @@ static void check_case(kdl_context *ctx, const char *line)
     kdl_tensor_release(tensor);
 }
 
-static void check_golden(bool deferred)
+static void test_golden(void **state)
 {
-    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
-    options.deferred = deferred;
-    kdl_context *ctx = kdl_context_new(&options);
+    kdl_context *ctx = *state;
     FILE *file = golden_open("creation.txt");
     int lines = 0;
     for (char line[256]; golden_line(file, line, sizeof line); lines++)
         check_case(ctx, line);
     fclose(file);
     assert_true(lines > 500);
-    kdl_context_release(ctx);
-}
-
-static void test_golden(void **state)
-{
-    (void)state;
-    check_golden(false);
-}
-
-static void test_golden_deferred(void **state)
-{
-    (void)state;
-    check_golden(true);
 }
 
 static void assert_strides(kdl_tensor *tensor, int64_t a, int64_t b, int64_t c)
@@ -231,8 +216,10 @@ static void test_creation_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),          cmocka_unit_test(test_golden_deferred),
-        cmocka_unit_test(test_strides),         cmocka_unit_test(test_copy_errors),
+        CONTEXT_TEST(test_golden),
+        RECORDED_TEST(test_golden),
+        cmocka_unit_test(test_strides),
+        cmocka_unit_test(test_copy_errors),
         cmocka_unit_test(test_creation_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

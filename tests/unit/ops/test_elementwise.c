@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arithmetic on elements and comparisons: values, errors, recorded in plans and recipes. */
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return *state == NULL;
-}
-
-static int tear_down(void **state)
-{
-    kdl_context *ctx = *state;
-    int failed = kdl_error_status(ctx) != KDL_OK;
-    kdl_context_release(ctx);
-    return failed;
-}
 
 static kdl_tensor *floats(kdl_context *ctx, int64_t count, const float *values)
 {
@@ -180,14 +166,12 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(run, &(bool){ true });
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_values),
-        UNIT_TEST(test_errors),
-        UNIT_TEST(test_recorded),
+        CONTEXT_TEST(test_values),
+        CONTEXT_TEST(test_errors),
+        CONTEXT_TEST(test_recorded),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The random functions against PyTorch's golden answers: values, generator states, messages. */
 #include "kindling/kindling.h"
+#include "support/contexts.h"
 #include "support/golden.h"
-#include "support/unit.h"
 
 /* What a line of fills.txt says. */
 typedef struct golden_fill {
@@ -92,30 +92,15 @@ static void check_fill(kdl_context *ctx, const char *line)
     kdl_generator_release(generator);
 }
 
-static void check_golden(bool deferred)
+static void test_golden(void **state)
 {
-    kdl_context_options options = KDL_CONTEXT_DEFAULTS;
-    options.deferred = deferred;
-    kdl_context *ctx = kdl_context_new(&options);
+    kdl_context *ctx = *state;
     FILE *file = golden_open("fills.txt");
     int lines = 0;
     for (char line[256]; golden_line(file, line, sizeof line); lines++)
         check_fill(ctx, line);
     fclose(file);
     assert_true(lines > 700);
-    kdl_context_release(ctx);
-}
-
-static void test_golden(void **state)
-{
-    (void)state;
-    check_golden(false);
-}
-
-static void test_golden_deferred(void **state)
-{
-    (void)state;
-    check_golden(true);
 }
 
 /* Each function's own check, and the dtypes that it does not take. The whole is in the oracle. */
@@ -265,7 +250,7 @@ static void test_randperm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),   cmocka_unit_test(test_golden_deferred),
+        CONTEXT_TEST(test_golden),       RECORDED_TEST(test_golden),
         cmocka_unit_test(test_messages), cmocka_unit_test(test_warning),
         cmocka_unit_test(test_randperm), cmocka_unit_test(test_probabilities),
     };

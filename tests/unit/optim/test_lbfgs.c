@@ -3,21 +3,8 @@
 #include <math.h>
 
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return !*state || kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 /* Two parameters, and how often the loss was computed. */
 typedef struct valley {
@@ -125,13 +112,11 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(descend, (char[]){ "strong_wolfe" });
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_finds),
-        UNIT_TEST(test_errors),
+        TRAINING_TEST(test_finds),
+        TRAINING_TEST(test_errors),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Optimisers' states: their names and text, through a file, wrong ones, memory. */
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return !*state || kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 /* Sets every gradient to `value` and steps. */
 static void step(kdl_module *net, kdl_optimizer *optimizer, double value)
@@ -162,14 +149,12 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(exchange, NULL);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_text),
-        UNIT_TEST(test_file),
-        UNIT_TEST(test_wrong),
+        TRAINING_TEST(test_text),
+        TRAINING_TEST(test_file),
+        TRAINING_TEST(test_wrong),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

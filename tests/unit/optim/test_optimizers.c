@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Optimisers by themselves: that they descend, their errors, their memory. */
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
 
 typedef kdl_optimizer *make(kdl_iterator params);
 
@@ -30,19 +30,6 @@ static make *const optimizers[] = {
     make_nadam, make_radam, make_rprop, make_asgd,    make_adafactor, make_muon,
 };
 enum { OPTIMIZERS = sizeof optimizers / sizeof *optimizers };
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return !*state || kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 /* One step towards zero of all that a Linear(3, 2) computes; gives the loss. */
 static double train_step(kdl_optimizer *optimizer, kdl_module *net, kdl_tensor *input)
@@ -209,14 +196,12 @@ static void test_allocation_failures(void **state)
         check_allocation_failures(train, (void *)&optimizers[i]);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_descends), UNIT_TEST(test_first_step),
-        UNIT_TEST(test_clip),     UNIT_TEST(test_groups),
-        UNIT_TEST(test_errors),   cmocka_unit_test(test_allocation_failures),
+        TRAINING_TEST(test_descends), TRAINING_TEST(test_first_step),
+        TRAINING_TEST(test_clip),     TRAINING_TEST(test_groups),
+        TRAINING_TEST(test_errors),   cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

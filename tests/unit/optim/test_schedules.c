@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Learning-rate schedules by themselves: first values, lives, errors, memory. */
 #include "kindling/train.h"
+#include "support/contexts.h"
 #include "support/counting_allocator.h"
-#include "support/unit.h"
-
-static int set_up(void **state)
-{
-    *state = kdl_context_new(NULL);
-    return !*state || kdl_train_enable(*state) != KDL_OK;
-}
-
-static int tear_down(void **state)
-{
-    int failed = kdl_error_status(*state) != KDL_OK;
-    kdl_context_release(*state);
-    return failed;
-}
 
 static kdl_optimizer *new_optimizer(kdl_context *ctx)
 {
@@ -194,13 +181,12 @@ static void test_allocation_failures(void **state)
     check_allocation_failures(make_all, NULL);
 }
 
-#define UNIT_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(test_rates), UNIT_TEST(test_sequence), UNIT_TEST(test_lives),
-        UNIT_TEST(test_state), UNIT_TEST(test_errors),   cmocka_unit_test(test_allocation_failures),
+        TRAINING_TEST(test_rates),  TRAINING_TEST(test_sequence),
+        TRAINING_TEST(test_lives),  TRAINING_TEST(test_state),
+        TRAINING_TEST(test_errors), cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
