@@ -13,6 +13,10 @@ int training_set_up(void **state);
 /* Releases the context; no error may stand in it. */
 int context_tear_down(void **state);
 
+/* For kdl_set_warning_callback(): keeps the last warning in an array of MAX_WARNING characters. */
+enum { MAX_WARNING = 512 };
+void keep_warning(void *last, const char *message);
+
 #define CONTEXT_TEST(function)                                                                     \
     cmocka_unit_test_setup_teardown(function, context_set_up, context_tear_down)
 #define RECORDED_TEST(function)                                                                    \

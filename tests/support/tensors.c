@@ -21,3 +21,9 @@ kdl_tensor *make_tensor(kdl_context *ctx, kdl_dtype dtype, kdl_shape shape, cons
     kdl__storage_release(storage);
     return tensor;
 }
+
+void release_tensors(kdl_tensor *const *tensors, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        kdl_tensor_release(tensors[i]);
+}

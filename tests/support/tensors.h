@@ -12,4 +12,10 @@
 kdl_tensor *make_tensor(kdl_context *ctx, kdl_dtype dtype, kdl_shape shape, const void *pattern,
                         size_t nbytes);
 
+/* Releases tensors, of which any may be NULL. */
+#define release_all(...)                                                                           \
+    release_tensors((kdl_tensor *[]){ __VA_ARGS__ },                                               \
+                    sizeof((kdl_tensor *[]){ __VA_ARGS__ }) / sizeof(kdl_tensor *))
+void release_tensors(kdl_tensor *const *tensors, size_t count);
+
 #endif

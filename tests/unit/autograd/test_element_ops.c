@@ -4,6 +4,7 @@
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
+#include "support/tensors.h"
 
 /* ---- finite differences ------------------------------------------------------------------ */
 
@@ -39,8 +40,7 @@ static kdl_tensor *of_both(kdl_tensor *a, kdl_tensor *b)
 static void test_finite_differences(void **state)
 {
     static gradient_body *const functions[] = { gated, sloped, lesser, of_both };
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        check_gradients(*state, functions[i]);
+    check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
 /* ---- draws ------------------------------------------------------------------------------- */
@@ -106,9 +106,7 @@ static kdl_status run_modules(kdl_context *ctx, void *unused)
     kdl_backward(sum);
     kdl_module *bilinear = kdl_nn_bilinear(ctx, 4, 4, 2);
     kdl_tensor *product = kdl_call(bilinear, input, input);
-    kdl_tensor *all[] = { input, output, sum, product };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(input, output, sum, product);
     kdl_module_release(net);
     kdl_module_release(bilinear);
     return kdl_error_status(ctx);

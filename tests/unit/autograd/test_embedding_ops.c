@@ -4,6 +4,7 @@
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
+#include "support/tensors.h"
 
 /* ---- finite differences ------------------------------------------------------------------ */
 
@@ -66,12 +67,10 @@ static kdl_tensor *bilinear(kdl_tensor *a, kdl_tensor *b)
 }
 
 static gradient_body *const functions[] = { looked_up, weighted, mean, largest, bilinear };
-enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 static void test_finite_differences(void **state)
 {
-    for (int i = 0; i < FUNCTIONS; i++)
-        check_gradients(*state, functions[i]);
+    check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
 static void test_null(void **state)
@@ -93,13 +92,6 @@ static kdl_status run(kdl_context *ctx, void *unused)
     (void)unused;
     kdl_train_enable(ctx);
     kdl_tensor *table = kdl_rand(ctx, KDL_SHAPE(3, 4), .requires_grad = true);
-    kdl_tensor *factors = kdl_rand(ctx, KDL_SHAPE(3, 4), .requires_grad = true);
-    for (int i = 0; i < FUNCTIONS && table; i++) {
-        kdl_tensor *value = functions[i](table, factors), *sum = kdl_sum(value);
-        kdl_backward(sum);
-        kdl_tensor_release(value);
-        kdl_tensor_release(sum);
-    }
     kdl_tensor *indices = some_indices(ctx);
     kdl_tensor *short_rows =
         kdl_f_embedding(indices, table, .max_norm = 0.1, .scale_grad_by_freq = true);
@@ -109,15 +101,14 @@ static kdl_status run(kdl_context *ctx, void *unused)
     kdl_tensor *sparse = kdl_f_embedding_bag(indices, table, offsets, .sparse = true);
     kdl_tensor *other = kdl_sum(sparse);
     kdl_backward(other);
-    kdl_tensor *all[] = { table, factors, indices, short_rows, sum, offsets, sparse, other };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(table, indices, short_rows, sum, offsets, sparse, other);
     return kdl_error_status(ctx);
 }
 
 static void test_allocation_failures(void **state)
 {
     (void)state;
+    check_gradient_allocations(GRADIENT_BODIES(functions));
     check_allocation_failures(run, NULL);
 }
 

@@ -4,6 +4,7 @@
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
+#include "support/tensors.h"
 
 /* ---- finite differences ------------------------------------------------------------------ */
 
@@ -76,9 +77,7 @@ static kdl_tensor *convolved(kdl_tensor *a, kdl_tensor *b)
     kdl_tensor *corner = rows ? kdl_narrow(rows, 1, 1, 2) : NULL;
     kdl_tensor *kernel = corner ? kdl_reshape(corner, KDL_SHAPE(1, 1, 2, 2)) : NULL;
     kdl_tensor *result = image && kernel ? kdl_f_conv2d(image, kernel, NULL, .padding = 1) : NULL;
-    kdl_tensor *all[] = { image, rows, corner, kernel };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(image, rows, corner, kernel);
     return result;
 }
 
@@ -120,8 +119,7 @@ static void test_finite_differences(void **state)
         broadcast,   log_softmax, linear,         together,         convolved,
         pooled,      normalized,  rms_normalized, batch_normalized,
     };
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        check_gradients(*state, functions[i]);
+    check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
 /* ---- the graph --------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
+#include "support/tensors.h"
 
 /* A row of a copy of a, times b's, with an element of its own; the copy then grows by itself. */
 static kdl_tensor *row_written(kdl_tensor *a, kdl_tensor *b)
@@ -16,9 +17,7 @@ static kdl_tensor *row_written(kdl_tensor *a, kdl_tensor *b)
     kdl_tensor *sum = kdl_exp(turned), *back = kdl_t(sum);
     kdl_add_tensor_(copy, back);
     kdl_tensor *result = kdl_mul_tensor(copy, back);
-    kdl_tensor *all[] = { copy, row, other, turned, sum, back };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(copy, row, other, turned, sum, back);
     return result;
 }
 
@@ -33,9 +32,7 @@ static kdl_tensor *filled_in(kdl_tensor *a, kdl_tensor *b)
         kdl_tensor *input = kdl_select(a, 1, i), *kept = kdl_clone(before);
         kdl_tensor *sum = kdl_add_tensor(kept, input), *value = kdl_tanh(sum);
         kdl_copy_(now, value);
-        kdl_tensor *all[] = { before, now, input, kept, sum, value };
-        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
-            kdl_tensor_release(all[k]);
+        release_all(before, now, input, kept, sum, value);
     }
     return out;
 }
@@ -54,14 +51,13 @@ static gradient_body *const functions[] = { row_written, filled_in, magnitudes }
 
 static void test_finite_differences(void **state)
 {
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        check_gradients(*state, functions[i]);
+    check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
 static void test_allocation_failures(void **state)
 {
     (void)state;
-    check_gradient_allocations(functions, sizeof functions / sizeof *functions);
+    check_gradient_allocations(GRADIENT_BODIES(functions));
 }
 
 int main(void)

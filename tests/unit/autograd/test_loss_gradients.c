@@ -4,6 +4,7 @@
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
+#include "support/tensors.h"
 
 #define PAIR(name, call)                                                                           \
     static kdl_tensor *name(kdl_tensor *a, kdl_tensor *b)                                          \
@@ -68,9 +69,7 @@ static kdl_tensor *aligned(kdl_tensor *a, kdl_tensor *b)
     kdl_tensor *count = kdl_tensor_from_data(ctx, KDL_I64, KDL_SCALAR_SHAPE, (int64_t[]){ 2 });
     kdl_tensor *loss =
         kdl_f_ctc_loss(logarithms, labels, times, count, 0, KDL_REDUCTION_MEAN, false);
-    kdl_tensor *all[] = { logarithms, labels, times, count };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(logarithms, labels, times, count);
     return loss;
 }
 
@@ -82,8 +81,7 @@ static gradient_body *const functions[] = {
 
 static void test_finite_differences(void **state)
 {
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        check_gradients(*state, functions[i]);
+    check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
 static kdl_status compute_adaptive(kdl_context *ctx, void *unused)
@@ -98,9 +96,7 @@ static kdl_status compute_adaptive(kdl_context *ctx, void *unused)
         kdl_call_with(module, in, 2, out, 2);
     kdl_backward(out[1]);
     kdl_tensor *chosen = kdl_adaptive_predict(module, in[0]);
-    kdl_tensor *all[] = { in[0], in[1], out[0], out[1], chosen };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(in[0], in[1], out[0], out[1], chosen);
     kdl_module_release(module);
     return kdl_error_status(ctx);
 }
@@ -108,7 +104,7 @@ static kdl_status compute_adaptive(kdl_context *ctx, void *unused)
 static void test_allocation_failures(void **state)
 {
     (void)state;
-    check_gradient_allocations(functions, sizeof functions / sizeof *functions);
+    check_gradient_allocations(GRADIENT_BODIES(functions));
     check_allocation_failures(compute_adaptive, NULL);
 }
 

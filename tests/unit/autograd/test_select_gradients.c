@@ -67,8 +67,7 @@ static gradient_body *const functions[] = { selected_rows, selected_columns, gat
 
 static void test_finite_differences(void **state)
 {
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        check_gradients(*state, functions[i]);
+    check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
 /* Steps of a table whose gradient is sparse: what was asked for moves, the rest stays. */
@@ -97,7 +96,7 @@ static void test_allocation_failures(void **state)
 {
     (void)state;
     check_allocation_failures(train_sparse, NULL);
-    check_gradient_allocations(functions, sizeof functions / sizeof *functions);
+    check_gradient_allocations(GRADIENT_BODIES(functions));
 }
 
 int main(void)

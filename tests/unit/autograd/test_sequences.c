@@ -1,81 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layers for sequences by themselves: finite differences in f64, and failing memory. */
 #include <math.h>
+
 #include "kindling/train.h"
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
+#include "support/tensors.h"
 
 /* ---- finite differences ------------------------------------------------------------------ */
 
 enum { MOST_OUTPUTS = 3 };
 
-/* The sum of all outputs of a module, each element weighted by its own number; NULL on failure. */
-static kdl_tensor *weighted(kdl_module *module, kdl_tensor *const *inputs, int count, int outputs)
+/* A module, and what it is called with. */
+typedef struct module_call {
+    kdl_module *module;
+    kdl_tensor *const *inputs;
+    int count, outputs;
+} module_call;
+
+/* The weighted sum of all outputs; NULL on failure. */
+static kdl_tensor *call(const module_call *of)
 {
     kdl_tensor *values[MOST_OUTPUTS] = { NULL }, *total = NULL;
-    kdl_call_with(module, inputs, count, values, outputs);
-    for (int i = 0; i < outputs; i++) {
-        kdl_tensor *flat = kdl_reshape(values[i], KDL_SHAPE(-1)), *weights = NULL;
-        if (flat)
-            weights = kdl_linspace(kdl_tensor_context(flat), 0.5, 1.5, kdl_tensor_numel(flat),
-                                   .dtype = kdl_tensor_dtype(flat));
-        kdl_tensor *product = kdl_mul_tensor(flat, weights), *sum = kdl_sum(product);
+    kdl_call_with(of->module, of->inputs, of->count, values, of->outputs);
+    for (int i = 0; i < of->outputs; i++) {
+        kdl_tensor *sum = weighted_sum(values[i]);
         kdl_tensor *next = total ? kdl_add_tensor(total, sum) : kdl_tensor_retain(sum);
-        kdl_tensor *all[] = { values[i], flat, weights, product, sum, total };
-        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
-            kdl_tensor_release(all[k]);
+        release_all(values[i], sum, total);
         total = next;
     }
     return total;
 }
 
-static double evaluate(kdl_module *module, kdl_tensor *const *inputs, int count, int outputs)
+static double evaluate(void *data)
 {
-    kdl_tensor *sum = weighted(module, inputs, count, outputs);
+    kdl_tensor *sum = call(data);
     assert_non_null(sum);
     double value = kdl_tensor_item(sum);
     kdl_tensor_release(sum);
     return value;
 }
 
-/* The gradient of one leaf, which has its gradient already. */
-static void check_leaf(kdl_module *module, kdl_tensor *const *inputs, int count, int outputs,
-                       kdl_tensor *leaf)
-{
-    static const double step = 1e-6;
-    double *values = kdl_tensor_data(leaf);
-    const double *grad = kdl_tensor_data(kdl_tensor_grad(leaf));
-    assert_non_null(grad);
-    for (int64_t i = 0; i < kdl_tensor_numel(leaf); i++) {
-        double kept = values[i];
-        values[i] = kept + step;
-        double above = evaluate(module, inputs, count, outputs);
-        values[i] = kept - step;
-        double below = evaluate(module, inputs, count, outputs);
-        values[i] = kept;
-        assert_float_equal(grad[i], (above - below) / (2 * step), 1e-6 * (1 + fabs(grad[i])));
-    }
-}
-
 /* The gradients of a module's inputs (consumed) and parameters; consumes the module too. */
 static void check_module(kdl_module *module, kdl_tensor **inputs, int count, int outputs)
 {
     assert_non_null(module);
-    kdl_context *ctx = kdl_module_context(module);
+    module_call of = { module, inputs, count, outputs };
     for (int i = 0; i < count; i++)
         kdl_requires_grad_(inputs[i], true);
-    kdl_tensor *sum = weighted(module, inputs, count, outputs);
+    kdl_tensor *sum = call(&of);
     assert_int_equal(kdl_backward(sum), KDL_OK);
     kdl_tensor_release(sum);
-    bool was = kdl_set_grad_enabled(ctx, false);
     for (int i = 0; i < count; i++)
-        check_leaf(module, inputs, count, outputs, inputs[i]);
+        check_leaf(inputs[i], evaluate, &of);
     for (kdl_iterator it = kdl_named_parameters(module); kdl_next(&it);)
-        check_leaf(module, inputs, count, outputs, it.tensor);
-    kdl_set_grad_enabled(ctx, was);
-    for (int i = 0; i < count; i++)
-        kdl_tensor_release(inputs[i]);
+        check_leaf(it.tensor, evaluate, &of);
+    release_tensors(inputs, (size_t)count);
     kdl_module_release(module);
 }
 
@@ -111,10 +92,11 @@ static void test_attention(void **state)
                                                          .activation = "gelu", .dtype = KDL_F64);
     kdl_requires_grad_(x, true);
     kdl_tensor *const inputs[] = { x, memory, mask };
-    kdl_tensor *sum = weighted(layer, inputs, 3, 1);
+    module_call of = { layer, inputs, 3, 1 };
+    kdl_tensor *sum = call(&of);
     assert_int_equal(kdl_backward(sum), KDL_OK);
     kdl_tensor_release(sum);
-    check_leaf(layer, inputs, 3, 1, x);
+    check_leaf(x, evaluate, &of);
     kdl_module_release(layer);
     kdl_tensor_release(mask);
     kdl_tensor_release(x);
@@ -129,15 +111,13 @@ static kdl_tensor *attend(kdl_tensor *a, kdl_tensor *b)
     kdl_tensor *mask = kdl_narrow(b, 1, 0, 3);
     kdl_tensor *result = kdl_f_scaled_dot_product_attention(queries, keys, values,
                                                             .attn_mask = mask, .enable_gqa = true);
-    kdl_tensor *all[] = { queries, keys, halves, values, mask };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(queries, keys, halves, values, mask);
     return result;
 }
 
 static void test_scaled_dot_product_attention(void **state)
 {
-    check_gradients(*state, attend);
+    check_gradients(*state, (gradient_body *[]){ attend }, 1);
 }
 
 /* What a module gives on an instruction set, and the gradient of its input: a reference to each. */
@@ -209,7 +189,7 @@ static kdl_status run_module(kdl_context *ctx, kdl_module *module, kdl_shape sha
 {
     kdl_tensor *input = kdl_rand(ctx, shape), *sum = NULL;
     if (module && input)
-        sum = weighted(module, &input, 1, outputs);
+        sum = call(&(module_call){ module, &input, 1, outputs });
     kdl_backward(sum);
     kdl_tensor_release(input);
     kdl_tensor_release(sum);
@@ -250,9 +230,7 @@ static kdl_status run_transformer(kdl_context *ctx, void *unused)
     kdl_call_with(module, inputs, 8, &output, 1);
     kdl_tensor *sum = kdl_sum(output);
     kdl_backward(sum);
-    kdl_tensor *all[] = { x, output, mask, padding, sum };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(x, output, mask, padding, sum);
     kdl_module_release(module);
     return kdl_error_status(ctx);
 }
@@ -266,11 +244,9 @@ static kdl_status run_attention(kdl_context *ctx, void *unused)
     kdl_tensor *x = kdl_rand(ctx, KDL_SHAPE(3, 4)), *y = kdl_rand(ctx, KDL_SHAPE(2, 3));
     kdl_tensor *mask = kdl_zeros(ctx, KDL_SHAPE(3, 2), .dtype = KDL_BOOL);
     kdl_tensor *const inputs[] = { x, y, y, NULL, mask };
-    kdl_tensor *sum = weighted(module, inputs, 5, 3);
+    kdl_tensor *sum = call(&(module_call){ module, inputs, 5, 3 });
     kdl_backward(sum);
-    kdl_tensor *all[] = { x, y, mask, sum };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(x, y, mask, sum);
     kdl_module_release(module);
     return kdl_error_status(ctx);
 }

@@ -4,16 +4,9 @@
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
 #include "support/gradients.h"
+#include "support/tensors.h"
 
 /* ---- finite differences ------------------------------------------------------------------ */
-
-/* a and b are (3, 4); what is made of them on the way goes here, and is given to the function. */
-static kdl_tensor *of_image(kdl_tensor *a, kdl_tensor *(*function)(kdl_tensor *image))
-{
-    kdl_tensor *image = kdl_reshape(a, KDL_SHAPE(1, 3, 4)), *result = function(image);
-    kdl_tensor_release(image);
-    return result;
-}
 
 static kdl_tensor *convolved_back(kdl_tensor *a, kdl_tensor *b)
 {
@@ -23,51 +16,31 @@ static kdl_tensor *convolved_back(kdl_tensor *a, kdl_tensor *b)
     kdl_tensor *row = kdl_reshape(bias, KDL_SHAPE(-1)), *first = kdl_narrow(row, 0, 0, 1);
     kdl_tensor *result = kdl_f_conv_transpose2d(image, weight, first, .strides = KDL_SHAPE(2, 1),
                                                 .padding = 1, .output_paddings = KDL_SHAPE(1, 0));
-    kdl_tensor *all[] = { image, weight, bias, row, first };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(image, weight, bias, row, first);
     return result;
 }
 
-#define OF_IMAGE(name, call)                                                                       \
-    static kdl_tensor *name##_image(kdl_tensor *image)                                             \
-    {                                                                                              \
-        return call;                                                                               \
-    }                                                                                              \
+/* A function of what a, (3, 4), is seen as in these sizes. */
+#define SEEN_AS(sizes, name, x, call)                                                              \
     static kdl_tensor *name(kdl_tensor *a, kdl_tensor *b)                                          \
     {                                                                                              \
         (void)b;                                                                                   \
-        return of_image(a, name##_image);                                                          \
+        kdl_tensor *x = kdl_reshape(a, sizes), *result = call;                                     \
+        kdl_tensor_release(x);                                                                     \
+        return result;                                                                             \
     }
+#define OF_IMAGE(name, call) SEEN_AS(KDL_SHAPE(1, 3, 4), name, image, call)
+#define OF_BATCH(name, call) SEEN_AS(KDL_SHAPE(1, 4, 3, 1), name, batch, call)
+
 OF_IMAGE(reflected, kdl_f_pad(image, KDL_SHAPE(2, 1, 1, 2), .mode = "reflect"))
 OF_IMAGE(replicated, kdl_f_pad(image, KDL_SHAPE(2, -1, 1, 5), .mode = "replicate"))
 OF_IMAGE(circled, kdl_f_pad(image, KDL_SHAPE(-1, 3, 1, 2), .mode = "circular"))
 OF_IMAGE(padded, kdl_f_pad(image, KDL_SHAPE(1, -2, 0, 2), .value = 3))
 OF_IMAGE(largest_of_parts, kdl_f_adaptive_max_pool(2, image, KDL_SHAPE(2, 3), NULL))
 OF_IMAGE(means_of_parts, kdl_f_adaptive_avg_pool(2, image, KDL_SHAPE(2, 3)))
-
 OF_IMAGE(power_means, kdl_f_lp_pool2d(image, 3, 2, .stride = 1))
 OF_IMAGE(columns, kdl_f_unfold(image, 2, .padding = 1))
 OF_IMAGE(shuffled, kdl_channel_shuffle(image, 3))
-
-/* Functions of (N, C, H, W). */
-static kdl_tensor *of_batch(kdl_tensor *a, kdl_tensor *(*function)(kdl_tensor *batch))
-{
-    kdl_tensor *batch = kdl_reshape(a, KDL_SHAPE(1, 4, 3, 1)), *result = function(batch);
-    kdl_tensor_release(batch);
-    return result;
-}
-
-#define OF_BATCH(name, call)                                                                       \
-    static kdl_tensor *name##_batch(kdl_tensor *batch)                                             \
-    {                                                                                              \
-        return call;                                                                               \
-    }                                                                                              \
-    static kdl_tensor *name(kdl_tensor *a, kdl_tensor *b)                                          \
-    {                                                                                              \
-        (void)b;                                                                                   \
-        return of_batch(a, name##_batch);                                                          \
-    }
 OF_BATCH(smooth, kdl_f_interpolate(batch, .sizes = KDL_SHAPE(5, 2), .mode = "bicubic"))
 OF_BATCH(pixels, kdl_f_pixel_shuffle(batch, 2))
 OF_BATCH(instances, kdl_f_instance_norm(batch, NULL, NULL, NULL, NULL, true, 0.1, 1e-5))
@@ -79,8 +52,7 @@ static void test_finite_differences(void **state)
         convolved_back, reflected, replicated, circled, padded, largest_of_parts, means_of_parts,
         power_means,    columns,   shuffled,   smooth,  pixels, instances,        neighbours,
     };
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-        check_gradients(*state, functions[i]);
+    check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
 /* ---- errors ------------------------------------------------------------------------------ */
@@ -136,9 +108,7 @@ static void test_refusals(void **state)
     assert_null(kdl_f_adaptive_max_pool(2, x, KDL_SHAPE(-2, 1), NULL));
     assert_error(ctx, KDL_ERROR_RUNTIME,
                  "elements of output_size must be greater than or equal to 0 but received -2");
-    kdl_tensor *all[] = { x, weight, wide, bias };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(x, weight, wide, bias);
 }
 
 /* ---- failing memory ---------------------------------------------------------------------- */
@@ -156,9 +126,7 @@ static kdl_status run_modules(kdl_context *ctx, void *unused)
     kdl_backward(sum);
     kdl_module *pool = kdl_nn_max_pool2d(ctx, 2, .return_indices = true);
     kdl_call_with(pool, &input, 1, outputs, 2);
-    kdl_tensor *all[] = { input, output, sum, outputs[0], outputs[1] };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(input, output, sum, outputs[0], outputs[1]);
     kdl_module_release(net);
     kdl_module_release(pool);
     return kdl_error_status(ctx);
@@ -178,9 +146,7 @@ static kdl_status run_others(kdl_context *ctx, void *unused)
     kdl_tensor *indices = NULL, *values = kdl_f_max_pool2d(input, 2, .indices = &indices);
     kdl_tensor *back = kdl_f_max_unpool2d(values, indices, 2), *sum = kdl_sum(output);
     kdl_backward(sum);
-    kdl_tensor *all[] = { input, output, indices, values, back, sum };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(input, output, indices, values, back, sum);
     kdl_module_release(net);
     return kdl_error_status(ctx);
 }

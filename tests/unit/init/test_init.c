@@ -374,16 +374,11 @@ static void test_orthogonal(void **state)
 
 /* ---- arguments --------------------------------------------------------------------------- */
 
-static void keep_warning(void *user_data, const char *message)
-{
-    snprintf(user_data, 256, "%s", message);
-}
-
 /* A few of each kind; the oracle compares all of them. */
 static void test_messages(void **state)
 {
     (void)state;
-    char warning[256] = "";
+    char warning[MAX_WARNING] = "";
     kdl_context *ctx = kdl_context_new(NULL);
     kdl_set_warning_callback(ctx, keep_warning, warning);
     kdl_tensor *vector = kdl_zeros(ctx, KDL_SHAPE(3));

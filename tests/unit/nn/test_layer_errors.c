@@ -201,11 +201,6 @@ static void test_weighted_losses(void **state)
     kdl_error_clear(ctx);
 }
 
-static void keep_warning(void *user_data, const char *message)
-{
-    snprintf(user_data, 200, "%s", message);
-}
-
 static void test_deprecated(void **state)
 {
     static const struct {
@@ -214,7 +209,7 @@ static void test_deprecated(void **state)
                   { "L1Loss(None, True)", "mean" }, { "L1Loss(True, False)", "none" },
                   { "L1Loss(False, True)", "sum" }, { "L1Loss(False, False, 'mean')", "none" } };
     kdl_context *ctx = *state;
-    char warning[200] = "", expected[200];
+    char warning[MAX_WARNING] = "", expected[200];
     kdl_set_warning_callback(ctx, keep_warning, warning);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         kdl_module *loss = kdl_nn_from_text(ctx, cases[i].call);

@@ -124,11 +124,6 @@ static void test_reset_parameters(void **state)
     kdl_context_release(ctx);
 }
 
-static void keep_warning(void *user_data, const char *message)
-{
-    snprintf(user_data, 100, "%s", message);
-}
-
 static void test_errors(void **state)
 {
     (void)state;
@@ -168,7 +163,7 @@ static void test_errors(void **state)
     assert_error(ctx, KDL_ERROR_TYPE,
                  "Module has no arguments: construct it with kdl_module_new()");
 
-    char warning[100] = "";
+    char warning[MAX_WARNING] = "";
     kdl_set_warning_callback(ctx, keep_warning, warning);
     kdl_module_release(kdl_nn_linear(ctx, 3, 0));
     assert_string_equal(warning, "Initializing zero-element tensors is a no-op");

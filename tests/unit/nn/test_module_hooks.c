@@ -6,6 +6,7 @@
 #include "kindling/kindling.h"
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
+#include "support/tensors.h"
 
 /* ---- forward hooks ----------------------------------------------------------------------- */
 
@@ -178,9 +179,7 @@ static void test_calls_of_several(void **state)
     kdl_tensor *last = kdl_call(module, in[0], in[1]), *first = kdl_call(module, last, in[0]);
     assert_ptr_equal(last, in[1]);
     assert_ptr_equal(first, in[0]);
-    kdl_tensor *all[] = { out[0], out[1], first, last, in[0], in[1] };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(out[0], out[1], first, last, in[0], in[1]);
     kdl_module *one = kdl_module_new(ctx, &twice_class);
     in[0] = kdl_ones(ctx, KDL_SHAPE(1));
     assert_null(kdl_call(one, in[0], in[0]));

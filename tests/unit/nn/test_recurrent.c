@@ -77,15 +77,10 @@ static void test_classes(void **state)
     kdl_module_release(cell);
 }
 
-static void keep_warning(void *user_data, const char *message)
-{
-    snprintf(user_data, 256, "%s", message);
-}
-
 static void test_dropout(void **state)
 {
     kdl_context *ctx = *state;
-    char warning[256] = "";
+    char warning[MAX_WARNING] = "";
     kdl_set_warning_callback(ctx, keep_warning, warning);
     kdl_module_release(kdl_nn_gru(ctx, 2, 3, .dropout = 0.25, .num_layers = 2));
     kdl_module_release(kdl_nn_gru(ctx, 2, 3));

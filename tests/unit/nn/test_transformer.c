@@ -102,15 +102,10 @@ static void test_errors(void **state)
     assert_error(ctx, KDL_ERROR_RUNTIME, "activation should be relu/gelu, not selu");
 }
 
-static void keep_warning(void *user_data, const char *message)
-{
-    snprintf(user_data, 256, "%s", message);
-}
-
 static void test_warnings(void **state)
 {
     kdl_context *ctx = *state;
-    char warning[256] = "";
+    char warning[MAX_WARNING] = "";
     kdl_set_warning_callback(ctx, keep_warning, warning);
     kdl_module *layer = kdl_nn_transformer_encoder_layer(ctx, 3, 3, .batch_first = true);
     kdl_module_release(kdl_nn_transformer_encoder(ctx, kdl_module_retain(layer), 1,

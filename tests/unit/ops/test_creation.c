@@ -3,6 +3,7 @@
 #include "kindling/kindling.h"
 #include "support/contexts.h"
 #include "support/golden.h"
+#include "support/tensors.h"
 
 /* What a line of creation.txt says; `result` is the rest of it. */
 typedef struct golden_case {
@@ -141,9 +142,7 @@ static void test_strides(void **state)
                 const int64_t index[] = { i, j, k };
                 assert_true(kdl_tensor_get(clone, index) == (double)(12 * j + 4 * k + 2 * i));
             }
-    kdl_tensor *all[] = { base, cube, turned, stepped, row, wide, clone };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(base, cube, turned, stepped, row, wide, clone);
     kdl_context_release(ctx);
 }
 
@@ -180,9 +179,7 @@ static void test_copy_errors(void **state)
     assert_int_equal(kdl_copy_(low, low), KDL_OK);
     assert_int_equal(kdl_copy_(matrix, three), KDL_OK);
 
-    kdl_tensor *all[] = { three, two, matrix, turned, low, high, one, wide };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(three, two, matrix, turned, low, high, one, wide);
     kdl_context_release(ctx);
 }
 

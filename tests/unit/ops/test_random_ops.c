@@ -3,6 +3,7 @@
 #include "kindling/kindling.h"
 #include "support/contexts.h"
 #include "support/golden.h"
+#include "support/tensors.h"
 
 /* What a line of fills.txt says. */
 typedef struct golden_fill {
@@ -183,21 +184,14 @@ static void test_probabilities(void **state)
     assert_int_equal(kdl_bernoulli_tensor_(later, recorded), KDL_OK);
     assert_int_equal(kdl_materialize(later), KDL_ERROR_RUNTIME);
     assert_error(ctx, KDL_ERROR_RUNTIME, "RuntimeError while computing values");
-    kdl_tensor *all[] = { p, tensor, integers, recorded, later };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(p, tensor, integers, recorded, later);
     kdl_context_release(ctx);
-}
-
-static void keep_warning(void *user_data, const char *message)
-{
-    snprintf(user_data, 512, "%s", message);
 }
 
 static void test_warning(void **state)
 {
     (void)state;
-    char warning[512] = "";
+    char warning[MAX_WARNING] = "";
     kdl_context *ctx = kdl_context_new(NULL);
     kdl_set_warning_callback(ctx, keep_warning, warning);
     kdl_tensor *tensor = kdl_empty(ctx, KDL_SHAPE(4), .dtype = KDL_BF16);

@@ -5,6 +5,7 @@
 #include "kindling/train.h"
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
+#include "support/tensors.h"
 
 /* Two parameters, and how often the loss was computed. */
 typedef struct valley {
@@ -37,9 +38,7 @@ static kdl_tensor *closure(void *user_data)
     kdl_tensor *steep = kdl_mul(off2, 100), *rest = kdl_rsub(x, 1), *rest2 = kdl_square(rest);
     kdl_tensor *both = kdl_add_tensor(steep, rest2), *loss = kdl_sum(both);
     kdl_backward(loss);
-    kdl_tensor *all[] = { x, y, square, off, off2, steep, rest, rest2, both };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(x, y, square, off, off2, steep, rest, rest2, both);
     return loss;
 }
 

@@ -6,6 +6,7 @@
 #include "kindling/ops.h"
 #include "kindling/plan.h"
 #include "support/counting_allocator.h"
+#include "support/tensors.h"
 #include "support/unit.h"
 
 static kdl_context *ctx;
@@ -32,6 +33,17 @@ static void add(kdl_plan *plan, const char *name, kdl_tensor *tensor)
 {
     if (tensor)
         kdl_plan_add(plan, name, tensor);
+}
+
+/* As t0, t1, ...; releases them when all are in. */
+static void add_all(kdl_plan *plan, kdl_tensor *const *tensors, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "t%zu", i);
+        add(plan, name, tensors[i]);
+    }
+    release_tensors(tensors, count);
 }
 
 static void expect_same_bits(kdl_plan *a, kdl_plan *b)
@@ -132,12 +144,7 @@ static void sequences_and_constants(void **state)
         kdl_randperm(ctx, 40),
         kdl_zeros(ctx, KDL_SHAPE(0, 5)),
     };
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "t%zu", i);
-        add(plan, name, made[i]);
-        kdl_tensor_release(made[i]);
-    }
+    add_all(plan, made, sizeof made / sizeof *made);
     kdl_tensor *large = kdl_zeros(ctx, KDL_SHAPE(2), .dtype = KDL_I64);
     kdl_fill_int_(large, INT64_MIN + 1);
     add(plan, "large", large);
@@ -164,9 +171,7 @@ static void views_and_what_is_written_over_them(void **state)
     add(plan, "turned", turned);
     add(plan, "middle", middle);
     add(plan, "base.again", base);
-    kdl_tensor *all[] = { base, row, columns, turned, middle };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(base, row, columns, turned, middle);
     char *json = round_trip(plan);
     assert_non_null(strstr(json, "{\"name\": \"base.again\", \"same_as\": \"base\"}"));
     assert_non_null(strstr(json, "\"strides\""));
@@ -210,13 +215,7 @@ static void copies_share_and_convert(void **state)
         kdl_zero_(first);
     }
     kdl_tensor *all[] = { first, clone, half, turned, copied, twice };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "t%zu", i);
-        add(plan, name, all[i]);
-    }
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    add_all(plan, all, sizeof all / sizeof *all);
     char *json = round_trip(plan);
     assert_non_null(strstr(json, "\"histories\""));
     kdl_free(ctx, json);
@@ -234,13 +233,7 @@ static void tensors_in_memory_are_data(void **state)
     kdl_tensor *flat = kdl_reshape(data, KDL_SHAPE(6));
     kdl_copy_(copy, flat);
     kdl_tensor *all[] = { data, turned, tied, copy, flags, flat };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "t%zu", i);
-        add(plan, name, all[i]);
-    }
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    add_all(plan, all, sizeof all / sizeof *all);
     kdl_free(ctx, round_trip(plan));
 }
 
@@ -483,9 +476,7 @@ static void ops_follow_one_another(void **state)
     assert_int_equal(cost.draws, kdl_generator_tell(kdl_default_generator(ctx)));
     kdl_plan_release(plan);
     kdl_plan_release(expected);
-    kdl_tensor *all[] = { w, b, v, row, u };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(w, b, v, row, u);
 }
 
 static void a_new_seed_replaces_the_recipes(void **state)
@@ -546,9 +537,7 @@ static kdl_status go_round(kdl_context *failing, void *unused)
     kdl_plan_release(plan);
     kdl_free(failing, json);
     kdl_generator_release(other);
-    kdl_tensor *all[] = { a, b, c, d };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kdl_tensor_release(all[i]);
+    release_all(a, b, c, d);
     return kdl_error_status(failing);
 }
 
