@@ -22,6 +22,9 @@ typedef enum kdl_dtype {
     KDL_DTYPE_COUNT
 } kdl_dtype;
 
+/** Python's None where it may stand for a dtype. */
+#define KDL_NONE_DTYPE KDL_DTYPE_COUNT
+
 /** Bytes of one element; 0 for a value that is no dtype. */
 KDL_API size_t kdl_dtype_nbytes(kdl_dtype dtype);
 

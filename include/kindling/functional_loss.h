@@ -10,6 +10,7 @@
 #define KINDLING_FUNCTIONAL_LOSS_H
 
 #include "kindling/math.h"
+#include "kindling/nn_loss.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -106,6 +107,38 @@ KDL_API kdl_tensor *kdl_f_cross_entropy_with(kdl_tensor *input, kdl_tensor *targ
                                              const kdl_f_class_loss_options *options);
 KDL_API kdl_tensor *kdl_f_nll_loss_with(kdl_tensor *input, kdl_tensor *target,
                                         const kdl_f_class_loss_options *options);
+
+/** Options of kdl_f_linear_cross_entropy(). */
+typedef struct kdl_f_linear_cross_entropy_options {
+    size_t nbytes;           /**< sizeof(kdl_f_linear_cross_entropy_options), for the ABI */
+    kdl_tensor *linear_bias; /**< (C) or (C, ...), as the weight has it (borrowed); default NULL */
+    kdl_tensor *weight;      /**< a factor for each class (borrowed); default NULL */
+    kdl_reduction reduction; /**< default KDL_REDUCTION_MEAN */
+    int64_t ignore_index;    /**< default KDL_NONE_INT: -100, for classes */
+    double label_smoothing;  /**< default 0 */
+    kdl_linear_cross_entropy_options options; /**< default: not in chunks */
+} kdl_f_linear_cross_entropy_options;
+
+#define KDL_F_LINEAR_CROSS_ENTROPY_DEFAULTS                                                        \
+    {                                                                                              \
+        sizeof(kdl_f_linear_cross_entropy_options), NULL, NULL, KDL_REDUCTION_MEAN, KDL_NONE_INT,  \
+            0, KDL_LINEAR_CROSS_ENTROPY_OPTIONS_DEFAULTS                                           \
+    }
+
+/**
+ * F.linear_cross_entropy(input, linear_weight, target, linear_bias=None, weight=None,
+ * reduction='mean', ignore_index=None, label_smoothing=0.0, options=None): cross_entropy() of
+ * linear(input, linear_weight, linear_bias): input (F) or (N, F), linear_weight (C, F) or, for N
+ * samples of several predictions, (C, ..., F). The options (nn_loss.h) compute it in chunks of the
+ * batch: kdl_f_linear_cross_entropy(x, w, t, .options.chunked = true). Errors as PyTorch's.
+ */
+#define kdl_f_linear_cross_entropy(input, linear_weight, target, ...)                              \
+    KDL__WITH(kdl_f_linear_cross_entropy_options, KDL_F_LINEAR_CROSS_ENTROPY_DEFAULTS,             \
+              (__VA_ARGS__), kdl_f_linear_cross_entropy_with, input, linear_weight, target)
+KDL_API kdl_tensor *kdl_f_linear_cross_entropy_with(
+    kdl_tensor *input, kdl_tensor *linear_weight, kdl_tensor *target,
+    const kdl_f_linear_cross_entropy_options *options);
+
 /**
  * F.multi_margin_loss(input, target, p=1, margin=1, weight=None, reduction): input (N, C) or (C), a
  * class (i64) for each row. ValueError for a p that is neither 1 nor 2.

@@ -130,29 +130,56 @@ typedef struct kdl_cross_entropy_loss_options {
     KDL__NN(kdl_cross_entropy_loss_options, KDL_CROSS_ENTROPY_LOSS_DEFAULTS,                       \
             KDL_CLASS_CROSS_ENTROPY_LOSS, ctx, __VA_ARGS__)
 
+/**
+ * nn.LinearCrossEntropyOptions: the loss is computed in chunks of the batch, so that the scores of
+ * all of it are never there at once; for many classes. Gradients come with the loss, in the forward
+ * pass, but those of reduction "none". Where chunks cannot be (label_smoothing, out_features, targets
+ * that are no int64) there is a warning, and the options are ignored.
+ *
+ * Chunks of f16 and bf16 are computed in f32 by every acc_policy: PyTorch's "accurate".
+ */
+typedef struct kdl_linear_cross_entropy_options {
+    bool chunked;             /**< default false: options=None, and the others do not count */
+    bool allow_retain_graph;  /**< default false: kdl_backward() once, also with retain_graph */
+    int64_t batch_chunk_size; /**< rows of a chunk; default KDL_NONE_INT: as the method says */
+    const char
+        *chunking_method;   /**< default "auto"; "aspect_ratio", "aspect_ratio:N"; NULL: none */
+    const char *acc_policy; /**< default "auto"; "accurate", "balanced", "compact" */
+    kdl_dtype acc_dtype;    /**< default KDL_NONE_DTYPE; KDL_F32 or the input's */
+} kdl_linear_cross_entropy_options;
+
+#define KDL_LINEAR_CROSS_ENTROPY_OPTIONS_DEFAULTS                                                  \
+    {                                                                                              \
+        false, false, KDL_NONE_INT, "auto", "auto", KDL_NONE_DTYPE                                 \
+    }
+
 /** Arguments of nn.LinearCrossEntropyLoss. */
 typedef struct kdl_linear_cross_entropy_loss_options {
     KDL__WEIGHTED_LOSS;
-    int64_t in_features, num_classes; /**< required */
-    kdl_shape out_features;           /**< default (): one prediction */
-    bool bias;                        /**< default false */
-    kdl_dtype dtype;                  /**< default KDL_F32 */
-    int64_t ignore_index;             /**< default KDL_NONE_INT */
-    double label_smoothing;           /**< default 0 */
+    int64_t in_features, num_classes;         /**< required */
+    kdl_shape out_features;                   /**< default (): one prediction */
+    bool bias;                                /**< default false */
+    kdl_dtype dtype;                          /**< default KDL_F32 */
+    int64_t ignore_index;                     /**< default KDL_NONE_INT */
+    double label_smoothing;                   /**< default 0 */
+    kdl_linear_cross_entropy_options options; /**< default: none */
 } kdl_linear_cross_entropy_loss_options;
 
 #define KDL_LINEAR_CROSS_ENTROPY_LOSS_DEFAULTS                                                     \
     {                                                                                              \
         sizeof(kdl_linear_cross_entropy_loss_options), KDL__WEIGHTED_LOSS_DEFAULTS, 0, 0,          \
-            { { KDL_EMPTY_TUPLE }, 0 }, false, KDL_F32, KDL_NONE_INT, 0                            \
+            { { KDL_EMPTY_TUPLE }, 0 }, false, KDL_F32, KDL_NONE_INT, 0,                           \
+            KDL_LINEAR_CROSS_ENTROPY_OPTIONS_DEFAULTS                                              \
     }
 
 /**
  * nn.LinearCrossEntropyLoss(in_features, num_classes, *, out_features=(), bias=False, dtype=None,
- * reduction='mean', weight=None, ignore_index=None, label_smoothing=0.0), with a child `linear`,
- * Linear(in_features, num_classes times all out_features). RuntimeError with PyTorch's text for a
- * weight that is not [num_classes] and a label_smoothing outside [0, 1]. Its `options` choose how
- * forward is computed and are not taken.
+ * reduction='mean', weight=None, ignore_index=None, label_smoothing=0.0, options=None), with a child
+ * `linear`, Linear(in_features, num_classes times all out_features). RuntimeError with PyTorch's text
+ * for a weight that is not [num_classes] and a label_smoothing outside [0, 1], ValueError for options
+ * that cannot be. In C:
+ *
+ *     kdl_nn_linear_cross_entropy_loss(ctx, 512, 50257, .options.chunked = true)
  */
 #define kdl_nn_linear_cross_entropy_loss(ctx, in_features_, num_classes_, ...)                     \
     KDL__NN(kdl_linear_cross_entropy_loss_options, KDL_LINEAR_CROSS_ENTROPY_LOSS_DEFAULTS,         \

@@ -112,35 +112,29 @@ DEFINE_LOSS(triplet_margin_with_distance, kdl_triplet_margin_with_distance_loss_
 
 /* ---- losses with parameters ---------------------------------------------------------------- */
 
-/* (input, target): cross_entropy of the child's scores, (N, classes) or (N, classes, *out_features). */
-static kdl_tensor *linear_scores(kdl_module *module, kdl_tensor *input)
+/* (input, target); the parameters of the child `linear` as (classes, *out_features, in_features). */
+static kdl_tensor *linear_loss(kdl_module *module, kdl_tensor *const *inputs,
+                               kdl_reduction reduction)
 {
     const kdl_linear_cross_entropy_loss_options *own = kdl_module_fields(module);
+    kdl_module *linear = kdl_submodule(module, "linear");
+    kdl_tensor *weight = kdl_parameter(linear, "weight"), *bias = kdl_parameter(linear, "bias");
     kdl__scope scope = { 0 };
-    kdl_tensor *scores = kdl__hold(&scope, kdl_forward(kdl_submodule(module, "linear"), input));
-    if (!scores || own->out_features.ndim == 0)
-        return kdl__close(&scope, kdl_tensor_retain(scores));
-    kdl_shape shape = kdl_tensor_shape(scores);
-    shape.sizes[shape.ndim - 1] = own->num_classes;
+    kdl_shape shape = KDL_SHAPE(own->num_classes);
     for (int d = 0; d < own->out_features.ndim; d++)
         shape.sizes[shape.ndim++] = own->out_features.sizes[d];
-    return kdl__close(&scope, kdl_reshape(scores, shape));
-}
-
-static kdl_tensor *cross_entropy_of(kdl_module *module, kdl_tensor *scores, kdl_tensor *target,
-                                    kdl_reduction reduction)
-{
-    const kdl_linear_cross_entropy_loss_options *own = kdl_module_fields(module);
-    kdl__scope scope = { 0 };
-    kdl__hold(&scope, scores);
-    int64_t ignored = own->ignore_index == KDL_NONE_INT ? -100 : own->ignore_index;
-    return kdl__close(&scope, kdl_f_cross_entropy(scores, target, .weight = WEIGHT,
-                                                  .ignore_index = ignored, .reduction = reduction,
-                                                  .label_smoothing = own->label_smoothing));
+    bias = bias ? kdl__hold(&scope, kdl_reshape(bias, shape)) : NULL;
+    shape.sizes[shape.ndim++] = own->in_features;
+    weight = kdl__hold(&scope, kdl_reshape(weight, shape));
+    return kdl__close(
+        &scope, kdl_f_linear_cross_entropy(
+                    inputs[0], weight, inputs[1], .linear_bias = bias, .weight = WEIGHT,
+                    .reduction = reduction, .ignore_index = own->ignore_index,
+                    .label_smoothing = kdl_number(own->label_smoothing), .options = own->options));
 }
 
 DEFINE_LOSS(linear_cross_entropy, kdl_linear_cross_entropy_loss_options,
-            cross_entropy_of(module, linear_scores(module, inputs[0]), inputs[1], reduction))
+            linear_loss(module, inputs, reduction))
 
 /* ---- distances: (x1, x2) ------------------------------------------------------------------- */
 

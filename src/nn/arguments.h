@@ -20,6 +20,7 @@ typedef enum kdl__kind {
     KDL__KIND_DTYPE,         /* kdl_dtype */
     KDL__KIND_TENSOR,        /* kdl_tensor *: the module's until it is registered */
     KDL__KIND_MODULE,        /* kdl_module *: likewise */
+    KDL__KIND_GROUP,         /* bool: whether the class's group of arguments is given, or None */
     KDL__KIND_IGNORED        /* nothing: an argument that must be None (a device may be 'cpu') */
 } kdl__kind;
 
@@ -50,6 +51,11 @@ typedef struct kdl__argument {
     {                                                                                              \
         title, KDL__KIND_IGNORED, true, 0                                                          \
     }
+/* An object of arguments in the place of one: its bool. */
+#define KDL__GROUP(type, title, member)                                                            \
+    {                                                                                              \
+        title, KDL__KIND_GROUP, true, offsetof(type, member)                                       \
+    }
 /* Device and dtype, with which the constructor of every class with parameters ends. */
 #define KDL__FACTORY(type) KDL__IGNORED("device"), KDL__ARGUMENT(type, dtype)
 
@@ -74,6 +80,8 @@ typedef struct kdl__arguments {
     size_t nbytes;        /* its size */
     int expand;           /* lengths of the tuples that ints become; 0: they stay ints */
     const char *repr;     /* NULL: "" */
+    const char
+        *group; /* the repr of an object, "Class(...)", whose arguments are the hidden ones */
     void (*build)(kdl_module *module); /* what the constructor does; NULL: nothing more */
     /* Of a Lazy class: what it is after kdl_initialize_parameters(), and how that is done. */
     const kdl_module_class *becomes;

@@ -73,6 +73,27 @@ static void add_ratios(kdl__text *text, const kdl_ratios *ratios, bool optional)
     kdl__text_puts(text, ratios->count == 1 ? ",)" : ")");
 }
 
+static void add_dtype(kdl__text *text, kdl_dtype dtype)
+{
+    if (dtype == KDL_NONE_DTYPE)
+        kdl__text_puts(text, "None");
+    else
+        kdl__text_printf(text, "torch.%s", kdl_dtype_name(dtype));
+}
+
+static void add_part(kdl__text *text, const kdl_module *module, const kdl__arguments *arguments,
+                     const char *from, const char *end);
+
+static void add_group(kdl__text *text, const kdl_module *module, bool given)
+{
+    const kdl__arguments *arguments = kdl__class_arguments(module->class);
+    if (given)
+        add_part(text, module, arguments, arguments->group,
+                 arguments->group + strlen(arguments->group));
+    else
+        kdl__text_puts(text, "None");
+}
+
 const char *kdl__bool_name(bool value)
 {
     return value ? "True" : "False";
@@ -107,7 +128,10 @@ void kdl__text_argument(kdl__text *text, const kdl_module *module, const kdl__ar
         add_ratios(text, at, argument->optional);
         break;
     case KDL__KIND_DTYPE:
-        kdl__text_printf(text, "torch.%s", kdl_dtype_name(*(const kdl_dtype *)at));
+        add_dtype(text, *(const kdl_dtype *)at);
+        break;
+    case KDL__KIND_GROUP:
+        add_group(text, module, *(const bool *)at);
         break;
     case KDL__KIND_TENSOR: /* registered, not kept */
     case KDL__KIND_MODULE:

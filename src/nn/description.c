@@ -72,7 +72,7 @@ static kdl__span visible_arguments(const kdl__node *node, const kdl_module_class
     const kdl__arguments *table = kdl__class_arguments(class);
     kdl__span visible = node->extra;
     char name[32];
-    for (int i = 0; table && i < table->hidden; i++) {
+    for (int i = 0; table && !table->group && i < table->hidden; i++) {
         int length = snprintf(name, sizeof name, ", %s=", table->list[i].name);
         const char *at = memmem(visible.at, visible.length, name, (size_t)length);
         if (at)

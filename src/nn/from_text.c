@@ -262,14 +262,44 @@ static bool store(kdl_module *module, const kdl__argument *argument, value *from
         return none || *(kdl_module **)at;
     case KDL__KIND_TENSOR:
         return none;
+    case KDL__KIND_GROUP:
+        *(bool *)at = false;
+        return none;
     default: /* ignored */
         return none || (one->kind == STRING && is_word(one->string, one->length, "cpu"));
     }
 }
 
+/* What is being called: a class, or the object of its group of arguments. */
+typedef struct callee {
+    const char *name;
+    int length; /* of the name */
+    const kdl__argument *list;
+    int count, positional, required;
+} callee;
+
+static callee class_callee(const kdl_module_class *class)
+{
+    const kdl__arguments *all = kdl__class_arguments(class);
+    int count = all->count - all->hidden;
+    return (callee){ class->name, (int)strlen(class->name),  all->list + all->hidden,
+                     count,       count - all->keyword_only, all->required };
+}
+
+static callee group_callee(const kdl__arguments *all)
+{
+    return (callee){ all->group, (int)strcspn(all->group, "("), all->list, all->hidden, all->hidden,
+                     0 };
+}
+
+static const kdl__argument *find_named(const callee *called, const char *name, size_t length)
+{
+    const kdl__arguments own = { .list = called->list, .count = called->count };
+    return kdl__find_argument(&own, name, length);
+}
+
 /* The argument that comes next: by its name, or the one at `position`; NULL with an error. */
-static const kdl__argument *next_argument(reader *in, const kdl_module_class *class,
-                                          const kdl__arguments *arguments, int *position)
+static const kdl__argument *next_argument(reader *in, const callee *called, int *position)
 {
     skip(in, '\0');
     size_t length = word_length(in->at), space = strspn(in->at + length, " ");
@@ -277,50 +307,45 @@ static const kdl__argument *next_argument(reader *in, const kdl_module_class *cl
     if (length > 0 && name[length + space] == '=') {
         in->at += length + space + 1;
         *position = -1;
-        const kdl__argument *named = kdl__find_argument(arguments, name, length);
-        if (named && named < arguments->list + arguments->hidden)
-            named = NULL;
+        const kdl__argument *named = find_named(called, name, length);
         if (!named)
             kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE,
-                         "%s.__init__() got an unexpected keyword argument '%.*s'", class->name,
-                         (int)length, name);
+                         "%.*s.__init__() got an unexpected keyword argument '%.*s'",
+                         called->length, called->name, (int)length, name);
         return named;
     }
     if (*position < 0) {
         refuse(in, "a named argument");
         return NULL;
     }
-    int positional = arguments->count - arguments->hidden - arguments->keyword_only;
-    if (*position == positional) {
+    if (*position == called->positional) {
         kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE,
-                     "%s.__init__() takes %d positional arguments but more were given", class->name,
-                     positional + 1);
+                     "%.*s.__init__() takes %d positional arguments but more were given",
+                     called->length, called->name, called->positional + 1);
         return NULL;
     }
-    return &arguments->list[arguments->hidden + (*position)++];
+    return &called->list[(*position)++];
 }
 
 /* Python's error for required arguments that are not among `given`. */
-static bool check_required(reader *in, const kdl_module_class *class,
-                           const kdl__arguments *arguments, uint64_t given)
+static bool check_required(reader *in, const callee *called, uint64_t given)
 {
-    const kdl__argument *list = arguments->list + arguments->hidden;
-    uint64_t missing = ~given & (((uint64_t)1 << arguments->required) - 1);
+    uint64_t missing = ~given & (((uint64_t)1 << called->required) - 1);
     int count = __builtin_popcountll(missing), named = 0;
     if (count == 0)
         return true;
     kdl__text names;
     kdl__text_init(&names, in->ctx);
-    for (int i = 0; i < arguments->required; i++) {
+    for (int i = 0; i < called->required; i++) {
         if (!(missing >> i & 1))
             continue;
         bool last = ++named == count;
         const char *comma = named == 1 ? "" : !last ? ", " : count == 2 ? " and " : ", and ";
-        kdl__text_printf(&names, "%s'%s'", comma, list[i].name);
+        kdl__text_printf(&names, "%s'%s'", comma, called->list[i].name);
     }
     kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE,
-                 "%s.__init__() missing %d required positional argument%s: %s", class->name, count,
-                 count == 1 ? "" : "s", names.data ? names.data : "");
+                 "%.*s.__init__() missing %d required positional argument%s: %s", called->length,
+                 called->name, count, count == 1 ? "" : "s", names.data ? names.data : "");
     kdl__text_free(&names);
     return false;
 }
@@ -338,55 +363,83 @@ static const kdl__argument *for_value(const kdl__arguments *arguments, const kdl
     return named;
 }
 
-static bool read_argument(reader *in, kdl_module *module, const kdl__arguments *arguments,
-                          int *position, uint64_t *given)
+static bool read_arguments(reader *in, kdl_module *module, const callee *called);
+
+/* Skips "torch.nn." or "nn.". */
+static void skip_torch(reader *in)
 {
-    const kdl_module_class *class = module->class;
-    const kdl__argument *argument = next_argument(in, class, arguments, position);
+    skip(in, '\0');
+    in->at += strncmp(in->at, "torch.", 6) == 0 ? 6 : 0;
+    in->at += strncmp(in->at, "nn.", 3) == 0 ? 3 : 0;
+}
+
+/* Reads a group's object where one stands: *stored says whether it could be one. */
+static bool read_group(reader *in, kdl_module *module, const kdl__argument *argument, bool *stored)
+{
+    const char *from = in->at;
+    if (argument->kind != KDL__KIND_GROUP)
+        return false;
+    const callee group = group_callee(kdl__class_arguments(module->class));
+    skip_torch(in);
+    size_t length = (size_t)group.length;
+    if (strncmp(in->at, group.name, length) != 0 || in->at[length] != '(') {
+        in->at = from;
+        return false;
+    }
+    in->at += length + 1;
+    *(bool *)kdl__argument_at(module, argument) = true;
+    *stored = read_arguments(in, module, &group);
+    return true;
+}
+
+static bool read_argument(reader *in, kdl_module *module, const callee *called, int *position,
+                          uint64_t *given)
+{
+    const kdl__argument *argument = next_argument(in, called, position);
     if (!argument)
         return false;
-    uint64_t bit = (uint64_t)1 << (argument - arguments->list - arguments->hidden);
+    uint64_t bit = (uint64_t)1 << (argument - called->list);
     if (*given & bit) {
         kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE,
-                     "%s.__init__() got multiple values for argument '%s'", class->name,
-                     argument->name);
+                     "%.*s.__init__() got multiple values for argument '%s'", called->length,
+                     called->name, argument->name);
         return false;
     }
     *given |= bit;
     skip(in, '\0');
     const char *from = in->at;
-    value read;
-    bool stored =
-        read_value(in, &read) && store(module, for_value(arguments, argument, &read), &read);
+    value read = { 0 };
+    bool stored;
+    if (!read_group(in, module, argument, &stored))
+        stored =
+            read_value(in, &read) &&
+            store(module, for_value(kdl__class_arguments(module->class), argument, &read), &read);
     release_value(&read);
     if (!stored)
-        kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE, "%s's argument '%s' cannot be %.*s",
-                     class->name, argument->name, (int)(in->at - from), from);
+        kdl__fail_at(in->ctx, place, KDL_ERROR_TYPE, "%.*s's argument '%s' cannot be %.*s",
+                     called->length, called->name, argument->name, (int)(in->at - from), from);
     return stored;
 }
 
 /* Fills a module in from what stands in the parentheses, of which the first has been read. */
-static bool read_arguments(reader *in, kdl_module *module)
+static bool read_arguments(reader *in, kdl_module *module, const callee *called)
 {
-    const kdl__arguments *arguments = kdl__class_arguments(module->class);
     int position = 0;
     uint64_t given = 0;
     while (!skip(in, ')')) {
-        if (!read_argument(in, module, arguments, &position, &given))
+        if (!read_argument(in, module, called, &position, &given))
             return false;
         if (!skip(in, ',') && *in->at != ')')
             return refuse(in, "',' or ')'");
     }
-    return check_required(in, module->class, arguments, given);
+    return check_required(in, called, given);
 }
 
 /* The class that a call names, behind "nn." or "torch.nn."; NULL with an error. */
 static const kdl_module_class *read_class(reader *in)
 {
     char name[64] = "";
-    skip(in, '\0');
-    in->at += strncmp(in->at, "torch.", 6) == 0 ? 6 : 0;
-    in->at += strncmp(in->at, "nn.", 3) == 0 ? 3 : 0;
+    skip_torch(in);
     size_t length = word_length(in->at);
     if (length == 0 || in->at[length] != '(') {
         refuse(in, "a call");
@@ -409,7 +462,8 @@ static kdl_module *read_call(reader *in)
     }
     const kdl_module_class *class = read_class(in);
     kdl_module *module = class ? kdl__nn_begin(in->ctx, class) : NULL;
-    if (module && read_arguments(in, module)) {
+    const callee called = module ? class_callee(class) : (callee){ 0 };
+    if (module && read_arguments(in, module, &called)) {
         module = kdl__nn_finish(module);
     } else {
         kdl__nn_abandon(module);

@@ -108,6 +108,51 @@ KDL__LAYER(ctc_loss, "CTCLoss", KDL_CLASS_LOSS, kdl_ctc_loss_options, ctc_loss_a
 
 /* ---- LinearCrossEntropyLoss -------------------------------------------------------------- */
 
+/* "aspect_ratio", "aspect_ratio:3"; a factor beyond long counts as one. */
+static bool is_chunking_method(const char *method)
+{
+    static const char known[] = "aspect_ratio";
+    const char *rest = method + strlen(known);
+    if (strncmp(method, known, strlen(known)) != 0)
+        return strcmp(method, "auto") == 0;
+    return !*rest || (*rest == ':' && rest[1] && rest[1 + strspn(rest + 1, "0123456789")] == '\0' &&
+                      rest[1 + strspn(rest + 1, "0")] != '\0');
+}
+
+static bool is_acc_policy(const char *policy)
+{
+    static const char *const known[] = { "auto", "accurate", "balanced", "compact" };
+    for (size_t i = 0; policy && i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i], policy) == 0)
+            return true;
+    return false;
+}
+
+kdl_status kdl__check_chunking(kdl_context *ctx, const char *place,
+                               const kdl_linear_cross_entropy_options *o)
+{
+    if (!o->chunked)
+        return ctx->status;
+    if (!is_acc_policy(o->acc_policy))
+        kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "invalid acc_policy: '%s'",
+                     o->acc_policy ? o->acc_policy : "None");
+    else if (o->chunking_method && !is_chunking_method(o->chunking_method))
+        kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "invalid chunking_method: '%s'",
+                     o->chunking_method);
+    else if (o->batch_chunk_size != KDL_NONE_INT && o->batch_chunk_size <= 0)
+        kdl__fail_at(ctx, place, KDL_ERROR_VALUE,
+                     "batch_chunk_size must be positive int or None, got %lld",
+                     (long long)o->batch_chunk_size);
+    else if (o->acc_dtype != KDL_NONE_DTYPE && !kdl_dtype_is_floating_point(o->acc_dtype))
+        kdl__fail_at(
+            ctx, place, KDL_ERROR_VALUE,
+            "acc_dtype must be one of {None, torch.float16, torch.bfloat16, torch.float32, "
+            "torch.float64}, got torch.%s. Pass acc_dtype=None to let the op pick "
+            "automatically.",
+            kdl_dtype_name(o->acc_dtype));
+    return ctx->status;
+}
+
 static kdl_status check_linear_cross_entropy(const kdl_module *module)
 {
     const kdl_linear_cross_entropy_loss_options *loss = kdl_module_fields(module);
@@ -134,7 +179,8 @@ static void build_linear_cross_entropy(kdl_module *module)
 {
     const kdl_linear_cross_entropy_loss_options *loss = kdl_module_fields(module);
     int64_t outputs = loss->num_classes;
-    if (check_linear_cross_entropy(module))
+    if (kdl__check_chunking(module->ctx, module->class->name, &loss->options) ||
+        check_linear_cross_entropy(module))
         return;
     build_weighted_loss(module);
     for (int i = 0; i < loss->out_features.ndim; i++) {
@@ -147,17 +193,23 @@ static void build_linear_cross_entropy(kdl_module *module)
 }
 
 #define LCE kdl_linear_cross_entropy_loss_options
+#define CHUNKING(member) KDL__NAMED_ARGUMENT(LCE, #member, options.member, true)
 KDL__TABLE(linear_cross_entropy_loss, LCE, KDL_LINEAR_CROSS_ENTROPY_LOSS_DEFAULTS, 2,
-           (.keyword_only = 9,
+           (.hidden = 5, .keyword_only = 9,
+            .group = "LinearCrossEntropyOptions(allow_retain_graph={allow_retain_graph}, "
+                     "batch_chunk_size={batch_chunk_size}, chunking_method={chunking_method!r}, "
+                     "acc_policy={acc_policy!r}, acc_dtype={acc_dtype})",
             .repr = "in_features={in_features}, num_classes={num_classes}, "
                     "out_features={out_features}, bias={bias}, reduction={reduction}, "
                     "ignore_index={ignore_index}, label_smoothing={label_smoothing}, "
                     "options={options}",
             .build = build_linear_cross_entropy),
-           KDL__ARGUMENT(LCE, in_features), KDL__ARGUMENT(LCE, num_classes),
+           KDL__NAMED_ARGUMENT(LCE, "allow_retain_graph", options.allow_retain_graph, false),
+           CHUNKING(batch_chunk_size), CHUNKING(chunking_method), CHUNKING(acc_policy),
+           CHUNKING(acc_dtype), KDL__ARGUMENT(LCE, in_features), KDL__ARGUMENT(LCE, num_classes),
            KDL__ARGUMENT(LCE, out_features), KDL__ARGUMENT(LCE, bias), KDL__FACTORY(LCE),
            KDL__ARGUMENT(LCE, reduction), WEIGHT(LCE), KDL__OPTIONAL_ARGUMENT(LCE, ignore_index),
-           KDL__ARGUMENT(LCE, label_smoothing), KDL__IGNORED("options"))
+           KDL__ARGUMENT(LCE, label_smoothing), KDL__GROUP(LCE, "options", options.chunked))
 KDL__LAYER(linear_cross_entropy_loss, "LinearCrossEntropyLoss", KDL_CLASS_WEIGHTED_LOSS, LCE,
            linear_cross_entropy_loss_arguments)
 

@@ -118,8 +118,12 @@ kdl_module *kdl__module_next_child(const kdl_module *module, size_t *index);
 /* Records that modules nest deeper than the library follows them. */
 kdl_status kdl__fail_depth(kdl_context *ctx, const char *place);
 
+/* Whether LinearCrossEntropyOptions can be constructed so: ValueError at `place`. */
+KDL__SHARED kdl_status kdl__check_chunking(kdl_context *ctx, const char *place,
+                                           const kdl_linear_cross_entropy_options *options);
+
 /* "(3, 5)", "(3,)": a tuple as Python prints it. */
-void kdl__text_tuple(kdl__text *text, int count, const int64_t *values);
+KDL__SHARED void kdl__text_tuple(kdl__text *text, int count, const int64_t *values);
 /* "True" or "False". */
 const char *kdl__bool_name(bool value);
 

@@ -145,7 +145,12 @@ CALLS |= {
                                "16, 1, out_features=(2, 3), reduction='sum'",
                                "in_features=5, num_classes=3, label_smoothing=0.5, ignore_index=1",
                                "4, 4, out_features=(), weight=None, options=None",
-                               "9, 2, label_smoothing=1, bias=True"],
+                               "9, 2, label_smoothing=1, bias=True",
+                               "4, 5, options=nn.LinearCrossEntropyOptions()",
+                               "4, 5, options=nn.LinearCrossEntropyOptions(True, 3, None), "
+                               "bias=True",
+                               "4, 5, options=nn.LinearCrossEntropyOptions(chunking_method='"
+                               "aspect_ratio:4', acc_policy='compact')"],
     "BCEWithLogitsLoss": ["", "None", "reduction='sum'", "None, False", "reduce=False",
                           "weight=None, pos_weight=None"],
     "PoissonNLLLoss": ["", "False", "True, True", "eps=1e-3", "reduction='none'",

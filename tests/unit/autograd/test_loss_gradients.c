@@ -49,6 +49,32 @@ static kdl_tensor *classes(kdl_tensor *a, kdl_tensor *b)
     return loss;
 }
 
+/* A linear layer's scores of three rows: in chunks of two. */
+static kdl_tensor *by_chunks(kdl_tensor *a, kdl_tensor *b, kdl_reduction reduction)
+{
+    kdl_tensor *labels = labels_of(a), *weight = kdl_cat((kdl_tensor *[]){ b, a }, 2, 0);
+    kdl_tensor *bias = weight ? kdl_select(weight, 1, 2) : NULL;
+    kdl_tensor *loss =
+        kdl_f_linear_cross_entropy(a, weight, labels, .linear_bias = bias, .reduction = reduction,
+                                   .options.chunked = true, .options.batch_chunk_size = 2);
+    kdl_tensor *all[] = { labels, weight, bias };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kdl_tensor_release(all[i]);
+    return loss;
+}
+
+PAIR(chunks, by_chunks(a, b, KDL_REDUCTION_MEAN))
+PAIR(rows_of_chunks, by_chunks(a, b, KDL_REDUCTION_NONE))
+
+static kdl_tensor *linear_classes(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *labels = labels_of(a), *weight = kdl_cat((kdl_tensor *[]){ b, b }, 2, 0);
+    kdl_tensor *loss = kdl_f_linear_cross_entropy(a, weight, labels, .ignore_index = 0);
+    kdl_tensor_release(weight);
+    kdl_tensor_release(labels);
+    return loss;
+}
+
 static kdl_tensor *margins(kdl_tensor *a, kdl_tensor *b)
 {
     (void)b;
@@ -74,9 +100,10 @@ static kdl_tensor *aligned(kdl_tensor *a, kdl_tensor *b)
 }
 
 static gradient_body *const functions[] = {
-    mse,       smooth_l1,  huber,    logits,  weighted, kl,       kl_log,   poisson,
-    gaussian,  similarity, distance, triplet, ranked,   probable, together, multiplied,
-    deviation, summed,     length,   classes, margins,  aligned,
+    mse,      smooth_l1,  huber,          logits,         weighted, kl,      kl_log,
+    poisson,  gaussian,   similarity,     distance,       triplet,  ranked,  probable,
+    together, multiplied, deviation,      summed,         length,   classes, margins,
+    aligned,  chunks,     rows_of_chunks, linear_classes,
 };
 
 static void test_finite_differences(void **state)

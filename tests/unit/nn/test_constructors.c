@@ -241,6 +241,11 @@ static void test_losses(void **state)
          "LinearCrossEntropyLoss(3, 4, out_features=(2,))");
     SAME(kdl_nn_linear_cross_entropy_loss(ctx, 3, 4, .bias = true),
          "LinearCrossEntropyLoss(3, 4, out_features=(), bias=True)");
+    SAME(kdl_nn_linear_cross_entropy_loss(ctx, 3, 4, .options.chunked = true,
+                                          .options.batch_chunk_size = 8,
+                                          .options.acc_dtype = KDL_F32),
+         "LinearCrossEntropyLoss(3, 4, options=nn.LinearCrossEntropyOptions(batch_chunk_size=8, "
+         "acc_dtype=torch.float32))");
     SAME(kdl_nn_bce_with_logits_loss(ctx), "BCEWithLogitsLoss()");
     SAME(kdl_nn_poisson_nll_loss(ctx, .full = true), "PoissonNLLLoss(full=True)");
     SAME(kdl_nn_gaussian_nll_loss(ctx), "GaussianNLLLoss()");
