@@ -49,7 +49,7 @@ char *cli_shape(const kdl_shape *shape, char text[CLI_SHAPE_NBYTES])
     *to++ = '[';
     for (int d = 0; d < shape->ndim; d++)
         to += sprintf(to, "%s%" PRId64, d ? ", " : "", shape->sizes[d]);
-    strcpy(to, "]");
+    sprintf(to, "]");
     return text;
 }
 

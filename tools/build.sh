@@ -33,10 +33,10 @@ format_sources() {
     clang_format "$@" "${files[@]}"
 }
 
+# Those of src, cli and examples that are built on this machine: no other's kernels.
 tidy_sources() {
-    local files
     build clang
-    c_files '*.c' src cli examples
-    printf '%s\0' "${files[@]}" |
-        xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p build/clang
+    sed -n 's/^ *"file": "\(.*\)",*$/\1/p' build/clang/compile_commands.json | sort -u |
+        grep -E "^$PWD/(src|cli|examples)/" |
+        xargs -d '\n' -n 1 -P "$jobs" clang-tidy --quiet -p build/clang
 }

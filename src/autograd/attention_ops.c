@@ -156,10 +156,9 @@ static kdl_tensor *grouped(kdl_tensor *tensor, int64_t group)
 /* Back. */
 static kdl_tensor *ungrouped(kdl_tensor *tensor)
 {
-    kdl_shape shape = { .ndim = 0 };
     if (!tensor)
         return NULL;
-    shape = kdl_tensor_shape(tensor);
+    kdl_shape shape = kdl_tensor_shape(tensor);
     int head = shape.ndim - 4;
     shape.sizes[head] *= shape.sizes[head + 1];
     memmove(shape.sizes + head + 1, shape.sizes + head + 2, 2 * sizeof *shape.sizes);

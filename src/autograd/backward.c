@@ -224,11 +224,10 @@ void kdl__give(kdl__function *function, int index, kdl_tensor *grad)
     const kdl__edge *edge = &function->edges[index];
     if (grad)
         grad = fit(edge, grad);
-    if (!grad || kdl__failed(function->ctx))
-        kdl_tensor_release(grad);
-    else if (edge->function)
+    bool fits = grad && !kdl__failed(function->ctx);
+    if (fits && edge->function)
         give_function(edge->function, grad);
-    else if (edge->leaf)
+    else if (fits && edge->leaf)
         accumulate_leaf(edge->leaf, grad);
     else
         kdl_tensor_release(grad);

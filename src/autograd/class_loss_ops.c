@@ -110,7 +110,7 @@ static void nll_backward(kdl__function *function, kdl_tensor *grad)
 
 static const kdl__function_class nll_class = { "NllLossBackward0", nll_backward };
 
-/* The losses, summed or not; the weights of what counts, together, go to *total. */
+/* The losses, summed or not; the weights of what counts are added to *total. */
 static kdl_tensor *pick_losses(kdl_tensor *input, kdl_tensor *target, kdl_tensor *weight,
                                int64_t ignore_index, kdl_reduction reduction, double *total)
 {
@@ -120,7 +120,6 @@ static kdl_tensor *pick_losses(kdl_tensor *input, kdl_tensor *target, kdl_tensor
         kdl__new_values(input->ctx, input->storage->dtype, each ? target->ndim : 0, target->dims);
     const int64_t *labels = kdl_tensor_data(target);
     double sum = 0;
-    *total = 0;
     for (int64_t i = 0; result && i < s.samples * s.inner; i++) {
         bool counts = labels[i] != ignore_index;
         if (counts && (labels[i] < 0 || labels[i] >= s.classes)) {
@@ -151,6 +150,7 @@ static kdl_tensor *nll(kdl_tensor *input, kdl_tensor *target, const kdl_f_class_
     kdl_tensor *labels = kdl__hold(&scope, kdl__in_rows(target));
     kdl_tensor *weight = o->weight ? kdl__hold(&scope, kdl__in_rows(o->weight)) : NULL;
     kdl_tensor *result = NULL;
+    *total = 0;
     if (x && labels && (weight || !o->weight))
         result = pick_losses(x, labels, weight, o->ignore_index, o->reduction, total);
     kdl__function *function = kdl__record(result, &nll_class, 1, x);
@@ -232,6 +232,7 @@ static kdl_tensor *of_probabilities(kdl_tensor *logarithms, kdl_tensor *target,
 {
     kdl__scope scope = { 0 };
     int64_t classes = logarithms->dims[class_dim(logarithms)];
+    int64_t samples = classes ? logarithms->numel / classes : 0;
     if (o->label_smoothing > 0) {
         target = kdl__hold(&scope, kdl_mul(target, 1 - o->label_smoothing));
         target = kdl__hold(&scope, kdl_add(target, o->label_smoothing / (double)classes));
@@ -242,7 +243,7 @@ static kdl_tensor *of_probabilities(kdl_tensor *logarithms, kdl_tensor *target,
         return kdl__close(&scope, losses);
     kdl_tensor *sum = kdl_sum(kdl__hold(&scope, losses));
     if (o->reduction == KDL_REDUCTION_MEAN)
-        sum = kdl_div(kdl__hold(&scope, sum), (double)(logarithms->numel / classes));
+        sum = kdl_div(kdl__hold(&scope, sum), (double)samples);
     return kdl__close(&scope, sum);
 }
 

@@ -246,7 +246,8 @@ int kdl_split(kdl_tensor *tensor, int64_t split_size, int dim, kdl_tensor **part
                   split_size);
     if (kdl__failed(ctx))
         return 0;
-    int64_t size = tensor->dims[dim], count = size ? (size + split_size - 1) / split_size : 1;
+    int64_t size = tensor->dims[dim];
+    int64_t count = size && split_size ? (size + split_size - 1) / split_size : 1;
     if (count > room) {
         kdl__fail(ctx, KDL_ERROR_VALUE, "there is room for %d parts of %" PRId64, room, count);
         return 0;

@@ -2,7 +2,9 @@
 /* Instruction sets: what each needs, what the machine has, and the choice of one for a context. */
 #include "base/cpu.h"
 
+#include <stdio.h>
 #include <string.h>
+
 #include "base/base.h"
 
 enum {
@@ -165,10 +167,9 @@ static kdl_status fail_unknown_cpu(kdl_context *ctx, const char *place, const ch
 {
     char list[128] = "auto";
     const char *other;
-    for (size_t i = 0; (other = kdl_cpu_at(i)); i++) {
-        strcat(list, ", ");
-        strcat(list, other);
-    }
+    size_t length = strlen(list);
+    for (size_t i = 0; (other = kdl_cpu_at(i)) && length < sizeof list; i++)
+        length += (size_t)snprintf(list + length, sizeof list - length, ", %s", other);
     return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "no kernels for cpu '%s'; this machine has %s",
                         name, list);
 }

@@ -56,10 +56,10 @@ static int64_t divide_by_int(kdl_module *module, int64_t in_features, int64_t ba
     bool beyond = false, negative = base < 0 && exponent % 2 == 1;
     for (int i = 0; i < exponent && !beyond; i++)
         beyond = __builtin_mul_overflow(power, base, &power);
-    if (power == 0)
+    if (power == 0) {
         fail(module, KDL_ERROR_ZERO_DIVISION, "integer division or modulo by zero");
-    if (kdl__failed(module->ctx))
         return 0;
+    }
     if (beyond) /* the quotient lies between -1 and 1 */
         return in_features != 0 && (in_features < 0) != negative ? -1 : 0;
     return divide_ints(in_features, power);

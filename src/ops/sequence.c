@@ -209,7 +209,8 @@ static kdl_status integer_length(kdl_context *ctx, double start, double end, dou
         return kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "step must be nonzero");
     const uint64_t span = (uint64_t)truncated(end) - (uint64_t)truncated(start);
     const int64_t rounded_up = (int64_t)(span + (uint64_t)by - (by > 0 ? 1 : UINT64_MAX));
-    *length = by == -1 ? -(double)rounded_up : (double)(rounded_up / by);
+    const int64_t steps = by == -1 ? 0 : rounded_up / by; /* INT64_MIN / -1 has no result */
+    *length = by == -1 ? -(double)rounded_up : (double)steps;
     return KDL_OK;
 }
 

@@ -139,16 +139,14 @@ static bool covers(const kdl__node *node, int64_t low, int64_t high)
            region->offset <= low && region->offset + region->numel >= high;
 }
 
-/* The nodes that make up [low, high), newest first, in `nodes` if that is not NULL. */
-static size_t list_nodes(kdl__node *head, int64_t low, int64_t high, kdl__node **nodes)
+/* How many nodes make up [low, high), from the newest on, and whether they leave nothing as it was. */
+static size_t count_nodes(kdl__node *head, int64_t low, int64_t high, bool *covered)
 {
     size_t count = 0;
-    for (kdl__node *node = head; node; node = node->previous) {
-        if (nodes)
-            nodes[count] = node;
+    *covered = false;
+    for (kdl__node *node = head; node && !*covered; node = node->previous) {
+        *covered = covers(node, low, high);
         count++;
-        if (covers(node, low, high))
-            break;
     }
     return count;
 }
@@ -174,14 +172,16 @@ kdl_status kdl__history_range(kdl__node *head, kdl_dtype dtype, kdl__worker *wor
                               int64_t high, void *out)
 {
     kdl__node *few[16], **nodes = few;
-    size_t count = list_nodes(head, low, high, NULL);
+    bool covered;
+    size_t count = count_nodes(head, low, high, &covered);
     if (count > sizeof few / sizeof *few) {
         nodes = kdl__alloc_quiet(worker->ctx, count, sizeof *nodes);
         if (!nodes)
             return KDL_ERROR_MEMORY;
     }
-    list_nodes(head, low, high, nodes);
-    if (count == 0 || !covers(nodes[count - 1], low, high))
+    for (size_t i = 0; i < count; i++, head = head->previous)
+        nodes[i] = head;
+    if (!covered)
         memset(out, 0, (size_t)(high - low) * kdl_dtype_nbytes(dtype));
     kdl_status status = KDL_OK;
     for (size_t i = count; i-- > 0 && !status;)

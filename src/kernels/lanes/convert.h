@@ -31,7 +31,7 @@ INLINE halves floats_to_bf16(floats a, floats b, bool paired)
 
 INLINE floats with_quiet_nan(floats vector)
 {
-    words nan = (words)(vector != vector);
+    words nan = (words)(vector != vector); /* NOLINT(misc-redundant-expression): true of NaN */
     return (floats)((nan & 0x7fc00000) | (~nan & (words)vector));
 }
 

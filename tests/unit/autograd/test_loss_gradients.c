@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The losses' gradients by finite differences, and what they do without memory. */
+#include <math.h>
+
 #include "kindling/train.h"
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
@@ -111,6 +113,17 @@ static void test_finite_differences(void **state)
     check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
+/* Cross entropy with probabilities of no classes at all. */
+static void test_no_classes(void **state)
+{
+    kdl_tensor *scores = kdl_zeros(*state, KDL_SHAPE(2, 0)), *parts = kdl_zeros_like(scores);
+    kdl_tensor *mean = kdl_f_cross_entropy(scores, parts);
+    kdl_tensor *sum = kdl_f_cross_entropy(scores, parts, .reduction = KDL_REDUCTION_SUM);
+    assert_true(isnan(kdl_tensor_item(mean)));
+    assert_float_equal(kdl_tensor_item(sum), 0, 0);
+    release_all(scores, parts, mean, sum);
+}
+
 static kdl_status compute_adaptive(kdl_context *ctx, void *unused)
 {
     (void)unused;
@@ -139,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TRAINING_TEST(test_finite_differences),
+        TRAINING_TEST(test_no_classes),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
