@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Headers, both libraries, the program, its man pages, a CMake package and a pkg-config file.
+# Headers, the libraries, the program, its man pages, a CMake package and pkg-config files.
 include(CMakePackageConfigHelpers)
 
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/kindling")
@@ -33,5 +33,12 @@ endif()
 
 # Paths relative to the .pc file, so that `cmake --install --prefix` and a moved tree work.
 file(RELATIVE_PATH kindling_pc_prefix "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
-configure_file(cmake/kindling.pc.in kindling.pc @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/kindling.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+set(pkg_config_files kindling)
+if(TARGET kindling_train)
+    list(APPEND pkg_config_files kindling_train)
+endif()
+foreach(name IN LISTS pkg_config_files)
+    configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/${name}.pc"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endforeach()

@@ -75,12 +75,12 @@ if [ -e "$libdir/libkindling_train.so" ]; then
     foreign=$(nm -D --defined-only "$libdir/libkindling_train.so" |
         awk '$3 !~ /^kdl_[^_]/ { print $3 }')
     [ -z "$foreign" ] || { echo "libkindling_train.so exports: $foreign"; exit 1; }
-    printf '%s\n' '#include <kindling/train.h>' 'int main(void)' '{' \
-        'kdl_context *ctx = kdl_context_new(NULL);' 'int failed = kdl_train_enable(ctx);' \
-        'kdl_context_release(ctx);' 'return failed;' '}' >"$work/train.c"
-    "$cc" -std=c17 "${cflags[@]}" "$work/train.c" -L"$libdir" -lkindling_train -lkindling \
-        -o "$work/train"
-    LD_LIBRARY_PATH=$libdir "$work/train"
+    read -ra training <<<"$(pkg-config --cflags --libs kindling_train)"
+    # Options may be left out (kdl_backward(loss)), which -Wpedantic allows from C23 on.
+    "$cc" -std=c17 -Wall -Wextra -Werror "$here/consumer_train.c" "${training[@]}" -o "$work/pc_train_c"
+    expected='0.60 was learned'
+    run "$work/pc_train_c"
+    run "$work/build/train_c"
 fi
 
 if [ -x "$prefix/bin/kindling" ]; then
