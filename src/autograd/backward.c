@@ -123,11 +123,11 @@ static kdl_tensor *as_dense(kdl_context *ctx, int ndim, const int64_t *sizes, kd
     return table;
 }
 
-/* A leaf's sparse gradient becomes a dense one. */
-static void make_dense(kdl_tensor *leaf)
+kdl_tensor *kdl__dense_grad(kdl_tensor *leaf)
 {
-    kdl_tensor *table = as_dense(leaf->ctx, leaf->ndim, leaf->dims, leaf->grad_rows, leaf->grad);
-    kdl_tensor_set_grad(leaf, table);
+    return leaf->grad_rows
+               ? as_dense(leaf->ctx, leaf->ndim, leaf->dims, leaf->grad_rows, leaf->grad)
+               : kdl_tensor_retain(leaf->grad);
 }
 
 /* A leaf's gradient: memory of its own at first, added to in place later. Consumes `grad`. */
@@ -137,7 +137,7 @@ static void accumulate_leaf(kdl_tensor *leaf, kdl_tensor *grad)
     if (hooks)
         grad = kdl__run_hooks(hooks, grad);
     if (grad && leaf->grad_rows)
-        make_dense(leaf);
+        kdl_tensor_set_grad(leaf, kdl__dense_grad(leaf));
     if (grad && !leaf->grad) {
         bool fits = is_own(grad) && kdl_tensor_is_contiguous(leaf);
         leaf->grad = fits ? kdl_tensor_retain(grad) : copy_for(leaf, grad);

@@ -118,6 +118,9 @@ void kdl__give_rows(kdl__function *function, int index, kdl_tensor *rows, kdl_te
  */
 kdl_tensor *kdl__open_sum(const kdl__function *function, int index);
 
+/* A leaf's gradient, a sparse one as a dense copy. One reference; NULL: none, or an error stands. */
+kdl_tensor *kdl__dense_grad(kdl_tensor *leaf);
+
 void kdl__function_release(kdl__function *function);
 /* Frees what was kept, which a backward pass has used. */
 void kdl__free_graph(kdl__function *function);

@@ -47,6 +47,8 @@ static const kdl__optim_class adadelta = { .name = "kdl_optim_adadelta",
                                            KDL__HYPERS(hypers),
                                            .scalars = { "step" },
                                            .states = { "square_avg", "acc_delta" },
+                                           .dense_only =
+                                               "Adadelta does not support sparse gradients",
                                            .step = step };
 
 kdl_optimizer *kdl_optim_adadelta_with(kdl_iterator params, const kdl_adadelta_options *options)

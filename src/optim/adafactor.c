@@ -176,6 +176,8 @@ static const kdl__optim_class adafactor = { .name = "kdl_optim_adafactor",
                                             .states = { "row_var", "col_var", "variance" },
                                             .state_shape = state_shape,
                                             .check = check,
+                                            .dense_only =
+                                                "Adafactor does not support sparse gradients",
                                             .step = step };
 
 kdl_optimizer *kdl_optim_adafactor_with(kdl_iterator params, const kdl_adafactor_options *options)

@@ -48,14 +48,17 @@ static const kdl__hyper hypers[] = {
     KDL__FIXED("differentiable", "false"),
     KDL__FIXED("fused", "null"),
 };
-static const kdl__optim_class adagrad = { .name = "kdl_optim_adagrad",
-                                          .options_nbytes = sizeof defaults,
-                                          .defaults = &defaults,
-                                          KDL__HYPERS(hypers),
-                                          .scalars = { "step" },
-                                          .states = { "sum" },
-                                          .begin = begin,
-                                          .step = step };
+static const kdl__optim_class adagrad = {
+    .name = "kdl_optim_adagrad",
+    .options_nbytes = sizeof defaults,
+    .defaults = &defaults,
+    KDL__HYPERS(hypers),
+    .scalars = { "step" },
+    .states = { "sum" },
+    .begin = begin,
+    .no_decay = "weight_decay option is not compatible with sparse gradients",
+    .step = step
+};
 
 kdl_optimizer *kdl_optim_adagrad_with(kdl_iterator params, const kdl_adagrad_options *options)
 {

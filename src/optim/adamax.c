@@ -47,6 +47,7 @@ static const kdl__optim_class adamax = { .name = "kdl_optim_adamax",
                                          KDL__HYPERS(hypers),
                                          .scalars = { "step" },
                                          .states = { "exp_avg", "exp_inf" },
+                                         .dense_only = "Adamax does not support sparse gradients",
                                          .step = step };
 
 kdl_optimizer *kdl_optim_adamax_with(kdl_iterator params, const kdl_adamax_options *options)

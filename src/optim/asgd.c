@@ -53,6 +53,7 @@ static const kdl__optim_class asgd = { .name = "kdl_optim_asgd",
                                        KDL__HYPERS(hypers),
                                        .scalars = { "step", "eta", "mu" },
                                        .states = { "ax" },
+                                       .dense_only = "ASGD does not support sparse gradients",
                                        .step = step };
 
 kdl_optimizer *kdl_optim_asgd_with(kdl_iterator params, const kdl_asgd_options *options)

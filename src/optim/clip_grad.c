@@ -21,6 +21,9 @@ static kdl_status collect(kdl_context *ctx, kdl_iterator params, grad_list *list
         if (dtype != KDL_F32 && dtype != KDL_F64)
             return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
                                 "gradients of %s are not clipped", kdl_dtype_name(dtype));
+        if (params.tensor->grad_rows)
+            return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                                "sparse gradients are not clipped");
         list->has_f64 = list->has_f64 || dtype == KDL_F64;
         void *grads = list->grads;
         if (kdl__grow(ctx, &grads, &list->capacity, list->count + 1, sizeof grad)) {

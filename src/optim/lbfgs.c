@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/function.h"
 #include "kindling/math.h"
 #include "optim/lbfgs.h"
 
@@ -36,10 +37,12 @@ static kdl_tensor *flatten(kdl_optimizer *optimizer, bool grads)
     for (size_t i = 0; flat && i < group->count && !kdl__failed(optimizer->ctx); i++) {
         kdl_tensor *tensor = group->params[i].tensor;
         kdl_tensor *part = next_part(flat, &offset, tensor);
+        kdl_tensor *source = grads ? kdl__dense_grad(tensor) : kdl_tensor_retain(tensor);
         if (part && grads && !tensor->grad)
             kdl_zero_(part);
-        else if (part)
-            kdl_copy_(part, grads ? tensor->grad : tensor);
+        else if (part && source)
+            kdl_copy_(part, source);
+        kdl_tensor_release(source);
         kdl_tensor_release(part);
     }
     if (!kdl__failed(optimizer->ctx))

@@ -181,6 +181,7 @@ static const kdl__optim_class muon = { .name = "kdl_optim_muon",
                                        .states = { "momentum_buffer" },
                                        .check = check,
                                        .begin = begin,
+                                       .dense_only = "Muon does not support sparse gradients",
                                        .step = step };
 
 kdl_optimizer *kdl_optim_muon_with(kdl_iterator params, const kdl_muon_options *options)

@@ -66,6 +66,7 @@ static const kdl__optim_class nadam = { .name = "kdl_optim_nadam",
                                         KDL__HYPERS(hypers),
                                         .scalars = { "step", "mu_product" },
                                         .states = { "exp_avg", "exp_avg_sq" },
+                                        .dense_only = "NAdam does not support sparse gradients",
                                         .step = step };
 
 kdl_optimizer *kdl_optim_nadam_with(kdl_iterator params, const kdl_nadam_options *options)

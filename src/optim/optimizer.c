@@ -2,6 +2,7 @@
 /* What all optimisers share: groups of parameters, steps, state. */
 #include <string.h>
 
+#include "autograd/function.h"
 #include "optim/update.h"
 
 /* ---- lifetime ---------------------------------------------------------------------------- */
@@ -152,18 +153,32 @@ size_t kdl_optimizer_group_count(const kdl_optimizer *optimizer)
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-/* RuntimeError for a sparse gradient where a dense one is needed, or the other way round. */
-static kdl_status check_layout(const kdl_optimizer *optimizer, const kdl_tensor *param)
+/* PyTorch's RuntimeErrors for sparse gradients where dense ones are needed, and the other way round. */
+static kdl_status check_layout(kdl_optimizer *optimizer, size_t group, const kdl_tensor *param)
 {
-    bool sparse = optimizer->class->sparse;
-    if (sparse == (param->grad_rows != NULL))
-        return KDL_OK;
-    return kdl__fail_at(optimizer->ctx, optimizer->class->name, KDL_ERROR_RUNTIME,
-                        sparse ? "SparseAdam does not support dense gradients, please consider "
-                                 "Adam instead"
-                               : "%s does not support sparse gradients, please consider "
-                                 "kdl_optim_sparse_adam instead",
-                        optimizer->class->name);
+    const kdl__optim_class *class = optimizer->class;
+    const double *decay = kdl__group_number(optimizer, group, "weight_decay");
+    const char *error = NULL;
+    if (class->sparse && !param->grad_rows)
+        error = "SparseAdam does not support dense gradients, please consider Adam instead";
+    else if (!class->sparse && param->grad_rows)
+        error = decay && *decay != 0 && class->no_decay ? class->no_decay : class->dense_only;
+    return error ? kdl__fail_at(optimizer->ctx, class->name, KDL_ERROR_RUNTIME, "%s", error)
+                 : KDL_OK;
+}
+
+static void step_param(kdl_optimizer *optimizer, size_t g, kdl__optim_param *param)
+{
+    const kdl__optim_class *class = optimizer->class;
+    kdl_tensor *tensor = param->tensor, *grad;
+    if (!tensor->grad || check_layout(optimizer, g, tensor))
+        return;
+    grad = class->sparse ? kdl_tensor_retain(tensor->grad) : kdl__dense_grad(tensor);
+    param->scalars[0]++;
+    if (!grad || class->step(param, grad, optimizer->groups[g].options))
+        param->scalars[0]--;
+    tensor->storage->version++;
+    kdl_tensor_release(grad);
 }
 
 kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
@@ -178,15 +193,8 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
     optimizer->has_stepped = true;
     for (size_t g = 0; g < optimizer->count; g++) {
         kdl__optim_group *group = &optimizer->groups[g];
-        for (size_t i = 0; i < group->count && !kdl__failed(ctx); i++) {
-            kdl__optim_param *param = &group->params[i];
-            if (!param->tensor->grad || check_layout(optimizer, param->tensor))
-                continue;
-            param->scalars[0]++;
-            if (optimizer->class->step(param, param->tensor->grad, group->options))
-                param->scalars[0]--;
-            param->tensor->storage->version++;
-        }
+        for (size_t i = 0; i < group->count && !kdl__failed(ctx); i++)
+            step_param(optimizer, g, &group->params[i]);
     }
     ctx->tape = tape;
     return ctx->status;

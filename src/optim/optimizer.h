@@ -109,7 +109,10 @@ typedef struct kdl__optim_class {
     kdl_status (*check)(kdl_context *ctx, const void *options);
     /* What is done when a parameter is added; NULL: nothing. */
     kdl_status (*begin)(kdl__optim_param *param, const void *options);
-    bool sparse; /* takes sparse gradients only; the others take dense ones */
+    bool sparse; /* takes sparse gradients only */
+    const char
+        *dense_only;      /* PyTorch's error for a sparse gradient; NULL: takes it as a dense one */
+    const char *no_decay; /* PyTorch's error for a sparse gradient with weight decay; or NULL */
     /* One step of one parameter, whose gradient (of its dtype) is there. */
     kdl_status (*step)(kdl__optim_param *param, kdl_tensor *grad, const void *options);
     /*

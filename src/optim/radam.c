@@ -62,6 +62,7 @@ static const kdl__optim_class radam = { .name = "kdl_optim_radam",
                                         KDL__HYPERS(hypers),
                                         .scalars = { "step" },
                                         .states = { "exp_avg", "exp_avg_sq" },
+                                        .dense_only = "RAdam does not support sparse gradients",
                                         .step = step };
 
 kdl_optimizer *kdl_optim_radam_with(kdl_iterator params, const kdl_radam_options *options)

@@ -62,6 +62,7 @@ static const kdl__optim_class rmsprop = { .name = "kdl_optim_rmsprop",
                                           KDL__HYPERS(hypers),
                                           .scalars = { "step" },
                                           .states = { "square_avg", "grad_avg", "momentum_buffer" },
+                                          .dense_only = "RMSprop does not support sparse gradients",
                                           .step = step };
 
 kdl_optimizer *kdl_optim_rmsprop_with(kdl_iterator params, const kdl_rmsprop_options *options)

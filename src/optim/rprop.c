@@ -70,6 +70,7 @@ static const kdl__optim_class rprop = { .name = "kdl_optim_rprop",
                                         .scalars = { "step" },
                                         .states = { "prev", "step_size" },
                                         .check = check,
+                                        .dense_only = "Rprop does not support sparse gradients",
                                         .step = step };
 
 kdl_optimizer *kdl_optim_rprop_with(kdl_iterator params, const kdl_rprop_options *options)

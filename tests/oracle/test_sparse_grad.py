@@ -6,7 +6,7 @@ from torch import nn
 
 from conftest import BUILD
 from kindling import KindlingError
-from optimizers import Optimizer
+from optimizers import Optimizer, parameters
 from training import Training, assert_close, default_path, load_training, twins
 
 
@@ -69,6 +69,71 @@ def test_sparse_adam(context, options, dtype):
     limit = 1e-6 if dtype == torch.float32 else 1e-12
     (_, tensor), = ours.iterate("named_parameters")
     assert float((tensor.torch() - theirs[0].weight.detach()).abs().max()) <= limit * 5
+
+
+def run(context, pair, steps):
+    """Steps of (ours, theirs, our optimiser, theirs), each of some rows."""
+    ours, theirs, mine, other = pair
+    for _ in range(steps):
+        indices = torch.randint(0, 9, (5,))
+        mine.zero_grad()
+        other.zero_grad()
+        theirs(indices).square().sum().backward()
+        output = context.call("kdl_forward", ours, context.tensor(indices))
+        context.backward(output.kdl_square().kdl_sum())
+        mine.step()
+        other.step()
+    (_, tensor), = ours.iterate("named_parameters")
+    assert float((tensor.torch() - theirs[0].weight.detach()).abs().max()) <= 1e-12
+
+
+@pytest.mark.parametrize("name,options", [
+    ("SGD", {}), ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.5, "nesterov": True}),
+    ("Adagrad", {}), ("Adagrad", {"lr_decay": 0.1, "maximize": True})], ids=str)
+def test_dense_optimizers(context, name, options):
+    """Those that take sparse gradients as well."""
+    ours, theirs = twins(context, "Embedding(9, 4, sparse=True, dtype=torch.float64)", seed=2)
+    run(context, (ours, theirs, Optimizer(context, name, ours, lr=0.05, **options),
+                  getattr(torch.optim, name)(theirs.parameters(), lr=0.05, **options)), 50)
+
+
+def test_exchange(context):
+    """SparseAdam's state goes to the other side; its step is an int in PyTorch."""
+    pairs = []
+    for _ in range(2):
+        ours, theirs = twins(context, "Embedding(9, 4, sparse=True, dtype=torch.float64)", seed=2)
+        pairs.append((ours, theirs, Optimizer(context, "SparseAdam", ours, lr=0.05),
+                      torch.optim.SparseAdam(theirs.parameters(), lr=0.05)))
+    first, second = pairs
+    run(context, first, 25)
+    (_, tensor), = second[0].iterate("named_parameters")
+    context.call("kdl_set_grad_enabled", context, False)
+    tensor.kdl_copy_(context.tensor(first[1][0].weight))
+    context.call("kdl_set_grad_enabled", context, True)
+    second[1].load_state_dict(first[1].state_dict())
+    state = first[2].state_dict()
+    state["state"][0]["step"] = int(state["state"][0]["step"])
+    second[2].load_state_dict(first[3].state_dict())
+    second[3].load_state_dict(state)
+    run(context, second, 25)
+
+
+@pytest.mark.parametrize("name", [
+    "Adam", "AdamW", "RMSprop", "Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "ASGD",
+    "Adafactor", "Muon", ("SGD", 0.1), ("Adagrad", 0.1)], ids=str)
+def test_sparse_refusals(context, name):
+    name, options = (name, {}) if isinstance(name, str) else (name[0], {"weight_decay": name[1]})
+    ours, theirs = twins(context, "Embedding(4, 2, sparse=True)")
+    indices = torch.tensor([0, 3])
+    context.backward(context.call("kdl_forward", ours, context.tensor(indices)).kdl_sum())
+    theirs(indices).sum().backward()
+    with pytest.raises(RuntimeError) as expected:
+        getattr(torch.optim, name)(theirs.parameters(), **options).step()
+    with pytest.raises(KindlingError) as got:
+        Optimizer(context, name, ours, **options).step()
+    assert got.value.args[-1] == str(expected.value)
+    with pytest.raises(KindlingError, match="sparse gradients are not clipped"):
+        context.call("kdl_clip_grad_value_", parameters(context, ours), 1.0)
 
 
 def test_refusals(context):
