@@ -67,7 +67,7 @@ KDL_API kdl_status kdl_backward_with(kdl_tensor *tensor, const kdl_backward_opti
 /**
  * Tensor.grad._indices()[0] of a sparse gradient (borrowed), i64: kdl_tensor_grad() then has those
  * rows of the tensor only, and one may be there more than once. NULL: the gradient is dense, or None.
- * Sparse gradients come from kdl_f_embedding(..., .sparse = true); kdl_optim_sparse_adam() takes them.
+ * Sparse gradients come from kdl_f_embedding(..., .sparse = true); optim.h says who takes them.
  */
 KDL_API kdl_tensor *kdl_tensor_grad_rows(const kdl_tensor *tensor);
 

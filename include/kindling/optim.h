@@ -14,6 +14,10 @@
  *
  * Parameters are f32 or f64 (others: NotImplementedError). A parameter without a gradient is left
  * as it is. The same bits for any number of threads.
+ *
+ * As in PyTorch, sparse gradients (kdl_tensor_grad_rows()) are for SparseAdam, SGD, Adagrad and LBFGS;
+ * SGD and Adagrad take them without weight decay only. Only the rows that such a gradient has move,
+ * but for SGD's momentum and in LBFGS.
  */
 #ifndef KINDLING_OPTIM_H
 #define KINDLING_OPTIM_H
@@ -33,7 +37,10 @@ KDL_API kdl_optimizer *kdl_optimizer_retain(kdl_optimizer *optimizer);
 /** Gives a reference back: the last frees it with its state; the parameters stay. NULL is ignored. */
 KDL_API void kdl_optimizer_release(kdl_optimizer *optimizer);
 
-/** Optimizer.step(). TypeError for LBFGS, which wants a closure. */
+/**
+ * Optimizer.step(). TypeError for LBFGS, which wants a closure; PyTorch's RuntimeError for a gradient
+ * that should be dense, or sparse, before any parameter has moved.
+ */
 KDL_API kdl_status kdl_optimizer_step(kdl_optimizer *optimizer);
 /** Sets all gradients to None, computes the loss and its gradients, and gives it (one reference). */
 typedef kdl_tensor *kdl_closure(void *user_data);
@@ -138,6 +145,7 @@ typedef struct kdl_sparse_adam_options {
 /**
  * torch.optim.SparseAdam(params, lr, betas, eps, maximize): of the rows that a sparse gradient has
  * (kdl_tensor_grad_rows()); averages of the others stay as they are. RuntimeError for dense ones.
+ * In PyTorch's state its "step" is an int, in Kindling's a tensor as elsewhere: call int() on it.
  */
 #define kdl_optim_sparse_adam(params, lr_, ...)                                                    \
     KDL__WITH(kdl_sparse_adam_options, KDL_SPARSE_ADAM_DEFAULTS, (.lr = lr_, __VA_ARGS__),         \
@@ -458,15 +466,18 @@ typedef struct kdl_clip_grad_norm_options {
  * torch.nn.utils.clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite): scales the
  * gradients, as if they were one vector, to a norm of at most max_norm. Gives the norm that they
  * had; 0 on failure. RuntimeError for a norm that is no number, or infinite, where that is asked
- * for; NotImplementedError for gradients that are neither f32 nor f64. The same bits for any number
- * of threads.
+ * for; NotImplementedError for gradients that are sparse (as PyTorch's) or neither f32 nor f64. The
+ * same bits for any number of threads.
  */
 #define kdl_clip_grad_norm_(params, max_norm, ...)                                                 \
     KDL__WITH(kdl_clip_grad_norm_options, KDL_CLIP_GRAD_NORM_DEFAULTS, (__VA_ARGS__),              \
               kdl_clip_grad_norm_with_, params, max_norm)
 KDL_API double kdl_clip_grad_norm_with_(kdl_iterator params, double max_norm,
                                         const kdl_clip_grad_norm_options *options);
-/** torch.nn.utils.clip_grad_value_(parameters, clip_value): into [-clip_value, clip_value]. */
+/**
+ * torch.nn.utils.clip_grad_value_(parameters, clip_value): into [-clip_value, clip_value].
+ * NotImplementedError as above.
+ */
 KDL_API kdl_status kdl_clip_grad_value_(kdl_iterator params, double clip_value);
 
 #ifdef __cplusplus

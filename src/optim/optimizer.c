@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "autograd/function.h"
+#include "compute/coalesce.h"
 #include "optim/update.h"
 
 /* ---- lifetime ---------------------------------------------------------------------------- */
@@ -153,31 +154,45 @@ size_t kdl_optimizer_group_count(const kdl_optimizer *optimizer)
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-/* PyTorch's RuntimeErrors for sparse gradients where dense ones are needed, and the other way round. */
-static kdl_status check_layout(kdl_optimizer *optimizer, size_t group, const kdl_tensor *param)
+/* PyTorch's error for that gradient where it should be dense, or sparse; NULL when it is fine. */
+static const char *find_misfit(kdl_optimizer *optimizer, size_t group, const kdl_tensor *param)
 {
     const kdl__optim_class *class = optimizer->class;
-    const double *decay = kdl__group_number(optimizer, group, "weight_decay");
+    if (!param->grad || !param->grad_rows)
+        return param->grad ? class->sparse_only : NULL;
+    if (class->no_decay && *kdl__group_number(optimizer, group, "weight_decay") != 0)
+        return class->no_decay;
+    return class->dense_only;
+}
+
+/* RuntimeError, before anything has changed, unless the optimiser can use all gradients. */
+static kdl_status check_layouts(kdl_optimizer *optimizer)
+{
     const char *error = NULL;
-    if (class->sparse && !param->grad_rows)
-        error = "SparseAdam does not support dense gradients, please consider Adam instead";
-    else if (!class->sparse && param->grad_rows)
-        error = decay && *decay != 0 && class->no_decay ? class->no_decay : class->dense_only;
-    return error ? kdl__fail_at(optimizer->ctx, class->name, KDL_ERROR_RUNTIME, "%s", error)
+    for (size_t g = 0; g < optimizer->count; g++)
+        for (size_t i = 0; !error && i < optimizer->groups[g].count; i++)
+            error = find_misfit(optimizer, g, optimizer->groups[g].params[i].tensor);
+    return error ? kdl__fail_at(optimizer->ctx, optimizer->class->name, KDL_ERROR_RUNTIME, "%s",
+                                error)
                  : KDL_OK;
 }
 
-static void step_param(kdl_optimizer *optimizer, size_t g, kdl__optim_param *param)
+static void step_param(const kdl__optim_class *class, kdl__optim_param *param, const void *options)
 {
-    const kdl__optim_class *class = optimizer->class;
-    kdl_tensor *tensor = param->tensor, *grad;
-    if (!tensor->grad || check_layout(optimizer, g, tensor))
+    kdl_tensor *tensor = param->tensor, *rows = NULL, *grad = NULL;
+    if (!tensor->grad)
         return;
-    grad = class->sparse ? kdl_tensor_retain(tensor->grad) : kdl__dense_grad(tensor);
+    if (tensor->grad_rows && !(class->moves_all && class->moves_all(options)))
+        kdl__coalesce(tensor->grad_rows, tensor->grad, &rows, &grad);
+    else
+        grad = kdl__dense_grad(tensor);
+    param->rows = rows;
     param->scalars[0]++;
-    if (!grad || class->step(param, grad, optimizer->groups[g].options))
+    if (kdl__failed(tensor->ctx) || class->step(param, grad, options))
         param->scalars[0]--;
+    param->rows = NULL;
     tensor->storage->version++;
+    kdl_tensor_release(rows);
     kdl_tensor_release(grad);
 }
 
@@ -189,12 +204,14 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
     if (!optimizer->class->step)
         return kdl__fail(ctx, KDL_ERROR_TYPE,
                          "LBFGS.step() missing 1 required positional argument: 'closure'");
+    if (check_layouts(optimizer))
+        return ctx->status;
     const kdl__tape *tape = kdl__no_grad(ctx);
     optimizer->has_stepped = true;
     for (size_t g = 0; g < optimizer->count; g++) {
         kdl__optim_group *group = &optimizer->groups[g];
         for (size_t i = 0; i < group->count && !kdl__failed(ctx); i++)
-            step_param(optimizer, g, &group->params[i]);
+            step_param(optimizer->class, &group->params[i], group->options);
     }
     ctx->tape = tape;
     return ctx->status;
@@ -267,16 +284,60 @@ kdl_status kdl__optim_state(kdl__optim_param *param, int index, double initial)
     return tensor->ctx->status;
 }
 
+/* ---- updates ----------------------------------------------------------------------------- */
+
+/* Updates of some rows of matrices. */
+typedef struct row_update {
+    kdl__inner_loop *loop;
+    const void *arguments;
+    char *data[KDL__MAX_OPERANDS];
+    int64_t pitches[KDL__MAX_OPERANDS], strides[KDL__MAX_OPERANDS]; /* in bytes */
+    const int64_t *rows;
+    int64_t width;
+} row_update;
+
+static void update_row_range(const void *given, int64_t first, int64_t last)
+{
+    const row_update *u = given;
+    for (int64_t i = first; i < last; i++) {
+        char *row[KDL__MAX_OPERANDS];
+        for (int k = 0; k < KDL__MAX_OPERANDS; k++)
+            row[k] = u->data[k] + (k == KDL__GRAD ? i : u->rows[i]) * u->pitches[k];
+        u->loop(u->arguments, row, u->strides, u->width);
+    }
+}
+
+/* `rows` are different ones of each matrix, and the gradient's are theirs in turn. */
+static kdl_status update_rows(kdl_tensor *rows, kdl_tensor *const *operands, kdl__inner_loop *loop,
+                              const void *arguments)
+{
+    kdl_context *ctx = rows->ctx;
+    int64_t item = (int64_t)kdl_dtype_nbytes(operands[0]->storage->dtype);
+    row_update u = { .loop = loop,
+                     .arguments = arguments,
+                     .rows = kdl_tensor_data(rows),
+                     .width = operands[0]->dims[1] };
+    for (int k = 0; k < KDL__MAX_OPERANDS; k++) {
+        u.data[k] = kdl_tensor_data(operands[k]);
+        u.pitches[k] = operands[k]->strides[0] * item;
+        u.strides[k] = operands[k]->strides[1] * item;
+    }
+    if (!kdl__failed(ctx))
+        kdl__run_ranges(ctx, rows->numel, u.width, update_row_range, &u);
+    return ctx->status;
+}
+
 kdl_status kdl__optim_update(kdl__optim_param *param, kdl_tensor *grad, unsigned states,
                              kdl__inner_loop *const loops[2], const void *arguments)
 {
-    kdl_tensor *operands[KDL__MAX_OPERANDS] = { param->tensor, grad };
+    kdl_tensor *operands[KDL__MAX_OPERANDS] = { param->tensor, [KDL__GRAD] = grad };
+    kdl__inner_loop *loop = loops[kdl__float_index(param->tensor)];
     for (int i = 0; i < KDL__MAX_STATES; i++) {
         bool used = states >> i & 1;
         if (used && kdl__optim_state(param, i, 0))
             return grad->ctx->status;
         operands[2 + i] = used ? param->states[i] : param->tensor; /* which is not touched there */
     }
-    return kdl__loop_run(operands, KDL__MAX_OPERANDS, loops[kdl__float_index(param->tensor)],
-                         arguments);
+    return param->rows ? update_rows(param->rows, operands, loop, arguments)
+                       : kdl__loop_run(operands, KDL__MAX_OPERANDS, loop, arguments);
 }

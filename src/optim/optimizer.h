@@ -19,6 +19,7 @@ typedef struct kdl__optim_param {
     /* PyTorch keeps these as tensors of one f32, rounded so. The first counts the steps. */
     double scalars[KDL__MAX_SCALARS];
     bool wide; /* the scalars are f64, but for the first: as PyTorch makes them when it loads f64 */
+    kdl_tensor *rows; /* during a step: those that its gradient has (borrowed); NULL: all */
 } kdl__optim_param;
 
 /* What learning-rate schedules keep in a group beside the optimiser's own entries. */
@@ -109,11 +110,12 @@ typedef struct kdl__optim_class {
     kdl_status (*check)(kdl_context *ctx, const void *options);
     /* What is done when a parameter is added; NULL: nothing. */
     kdl_status (*begin)(kdl__optim_param *param, const void *options);
-    bool sparse; /* takes sparse gradients only */
-    const char
-        *dense_only;      /* PyTorch's error for a sparse gradient; NULL: takes it as a dense one */
-    const char *no_decay; /* PyTorch's error for a sparse gradient with weight decay; or NULL */
-    /* One step of one parameter, whose gradient (of its dtype) is there. */
+    /* PyTorch's errors for a sparse gradient, at all and with weight decay; NULL: it is taken. */
+    const char *dense_only, *no_decay;
+    const char *sparse_only; /* and for a dense one */
+    /* Whether a step also changes rows that a sparse gradient lacks; NULL: no. */
+    bool (*moves_all)(const void *options);
+    /* One step of one parameter, whose gradient (of its dtype) is there: all of it, or its rows. */
     kdl_status (*step)(kdl__optim_param *param, kdl_tensor *grad, const void *options);
     /*
      * For one that evaluates the loss itself, and has one group only: a step of all parameters (gives

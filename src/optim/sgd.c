@@ -38,6 +38,12 @@ static kdl_status step(kdl__optim_param *param, kdl_tensor *grad, const void *op
     return kdl__optim_update(param, grad, 1, with_momentum, &call);
 }
 
+/* The momentum of rows without a gradient goes on. */
+static bool has_momentum(const void *given)
+{
+    return ((const kdl_sgd_options *)given)->momentum != 0;
+}
+
 static kdl_status check(kdl_context *ctx, const void *given)
 {
     const kdl_sgd_options *options = given;
@@ -67,6 +73,7 @@ static const kdl__optim_class sgd = {
     .states = { "momentum_buffer" },
     .check = check,
     .no_decay = "add(sparse, dense) is not supported. Use add(dense, sparse) instead.",
+    .moves_all = has_momentum,
     .step = step
 };
 

@@ -74,9 +74,12 @@ static inline kdl__decay kdl__decay_of(bool maximize, double weight_decay, bool 
     KDL__UPDATE_LOOP(loop, element, arguments, flags, double)                                      \
     static kdl__inner_loop *const loop[2] = { loop##_float, loop##_double };
 
+enum { KDL__GRAD = 1 }; /* the gradient's place among a loop's operands */
+
 /*
  * Runs such loops over a parameter, its gradient and those of its states that `states` has a bit
- * for; they are made, of zeros, where they are not there. All elements, on every thread.
+ * for; they are made, of zeros, where they are not there. All elements, or those of the gradient's
+ * rows, on every thread.
  */
 kdl_status kdl__optim_update(kdl__optim_param *param, kdl_tensor *grad, unsigned states,
                              kdl__inner_loop *const loops[2], const void *arguments);

@@ -2,7 +2,6 @@
 /* Indexing's gradients by finite differences, and what it does without memory. */
 #include "kindling/train.h"
 #include "support/contexts.h"
-#include "support/counting_allocator.h"
 #include "support/gradients.h"
 
 static kdl_tensor *indices(kdl_tensor *a, kdl_shape shape)
@@ -70,32 +69,9 @@ static void test_finite_differences(void **state)
     check_gradients(*state, GRADIENT_BODIES(functions));
 }
 
-/* Steps of a table whose gradient is sparse: what was asked for moves, the rest stays. */
-static kdl_status train_sparse(kdl_context *ctx, void *unused)
-{
-    (void)unused;
-    kdl_train_enable(ctx);
-    kdl_module *table = kdl_nn_embedding(ctx, 5, 2, .sparse = true);
-    kdl_tensor *rows = kdl_tensor_from_data(ctx, KDL_I64, KDL_SHAPE(3), (int64_t[]){ 4, 1, 4 });
-    kdl_optimizer *optimizer =
-        table ? kdl_optim_sparse_adam(kdl_named_parameters(table), 0.1) : NULL;
-    for (int i = 0; i < 2 && optimizer && !kdl_error_status(ctx); i++) {
-        kdl_tensor *output = kdl_forward(table, rows), *sum = kdl_sum(output);
-        kdl_backward(sum); /* the second gradient is added to the first */
-        kdl_optimizer_step(optimizer);
-        kdl_tensor_release(output);
-        kdl_tensor_release(sum);
-    }
-    kdl_optimizer_release(optimizer);
-    kdl_tensor_release(rows);
-    kdl_module_release(table);
-    return kdl_error_status(ctx);
-}
-
 static void test_allocation_failures(void **state)
 {
     (void)state;
-    check_allocation_failures(train_sparse, NULL);
     check_gradient_allocations(GRADIENT_BODIES(functions));
 }
 
