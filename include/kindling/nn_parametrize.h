@@ -12,8 +12,7 @@
  * a class from it. kdl_parameter(linear, "weight") finds nothing any more, but while kdl_forward()
  * runs, which computes all parametrized tensors of the module itself first: then it gives their values.
  *
- * Gradients go to the originals through parametrizations of one's own, weight_norm and spectral_norm;
- * `orthogonal`, and spectral_norm of a vector, have none yet (NotImplementedError).
+ * Gradients go to the originals, through these and through parametrizations of one's own.
  *
  * All of it can be recorded: originals, buffers and parametrized values are materialised with a
  * plan. Values come from sums in double, so they differ from PyTorch's by rounding (by less than

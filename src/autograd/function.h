@@ -149,7 +149,7 @@ static inline kdl__training *kdl__training_of(const kdl_context *ctx)
 void kdl__record_view(kdl_tensor *base, kdl_tensor *result, const kdl__view_how *how);
 void kdl__record_copy(kdl_tensor *source, kdl_tensor *result);
 void kdl__record_abs(kdl_tensor *source, kdl_tensor *result);
-void kdl__record_derived(kdl_tensor *result, kdl__derivation how, int dim,
+void kdl__record_derived(kdl_tensor *result, kdl__derivation how, int detail,
                          kdl_tensor *const *inputs);
 kdl__module_call *kdl__begin_module_call(kdl_module *module, kdl_tensor **input);
 void kdl__end_module_call(kdl__module_call *call, kdl_tensor **output);

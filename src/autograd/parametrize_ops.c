@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients of the parametrizations that the core computes: weight_norm, spectral_norm. */
-#include "autograd/function.h"
+#include <math.h>
+
+#include "autograd/parametrize_ops.h"
 #include "kindling/functional.h"
 
 /* The sum over all dimensions but `dim` (-1: over all), which stay. One reference. */
@@ -86,18 +88,51 @@ static void spectral_norm_backward(kdl__function *function, kdl_tensor *grad)
     kdl__close(&scope, NULL);
 }
 
+/* y = w / max(|w|, eps) of a vector: (g - y (g . y)) / |w|, or where eps counts g / eps. */
+static void unit_vector_backward(kdl__function *function, kdl_tensor *grad)
+{
+    kdl__scope scope = { 0 };
+    kdl_tensor *weight = kdl__saved_value(function, 0), *least = kdl__saved_value(function, 1);
+    kdl_tensor *w = kdl__hold(&scope, weight ? kdl_to(weight, KDL_F64) : NULL);
+    kdl_tensor *g = kdl__hold(&scope, kdl_to(grad, KDL_F64));
+    kdl_tensor *norm = kdl__hold(&scope, kdl_norm_dim(w, 2, 0, false));
+    if (!norm || !g || !least)
+        goto end;
+    double length = kdl__element(norm, 0), eps = kdl__element(least, 0);
+    if (length >= eps) {
+        kdl_tensor *y = kdl__hold(&scope, kdl_div(w, length));
+        kdl_tensor *along = kdl__hold(&scope, kdl_sum(kdl__hold(&scope, kdl_mul_tensor(g, y))));
+        g = kdl__hold(&scope, kdl_sub_tensor(g, kdl__hold(&scope, kdl_mul_tensor(y, along))));
+    }
+    kdl_tensor *result = kdl_div(g, fmax(length, eps));
+    kdl__give(function, 0, kdl__cast(result, grad->storage->dtype));
+end:
+    kdl__close(&scope, NULL);
+}
+
+static const kdl__function_class unit_vector_class = { "DivBackward0", unit_vector_backward };
 static const kdl__function_class weight_norm_class = { "WeightNormInterfaceBackward0",
                                                        weight_norm_backward };
 static const kdl__function_class spectral_norm_class = { "DivBackward0", spectral_norm_backward };
 
-void kdl__record_derived(kdl_tensor *result, kdl__derivation how, int dim,
+void kdl__record_derived(kdl_tensor *result, kdl__derivation how, int detail,
                          kdl_tensor *const *inputs)
 {
-    bool is_weight = how == KDL__DERIVED_WEIGHT_NORM;
-    kdl__function *function = kdl__record_list(
-        result, is_weight ? &weight_norm_class : &spectral_norm_class, is_weight ? 2 : 1, inputs);
+    static const struct {
+        const kdl__function_class *class;
+        int inputs, saved;
+    } kinds[] = {
+        [KDL__DERIVED_WEIGHT_NORM] = { &weight_norm_class, 2, 2 },
+        [KDL__DERIVED_SPECTRAL_NORM] = { &spectral_norm_class, 1, 3 },
+        [KDL__DERIVED_UNIT_VECTOR] = { &unit_vector_class, 1, 2 },
+    };
+    if (how == KDL__DERIVED_ORTHOGONAL) {
+        kdl__record_orthogonal(result, detail, inputs[0], inputs[1]);
+        return;
+    }
+    kdl__function *function = kdl__record_list(result, kinds[how].class, kinds[how].inputs, inputs);
     if (function)
-        function->integers[0] = dim;
-    for (int i = 0; i < (is_weight ? 2 : 3); i++)
+        function->integers[0] = detail;
+    for (int i = 0; i < kinds[how].saved; i++)
         kdl__save(function, i, inputs[i]);
 }

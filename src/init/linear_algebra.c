@@ -80,42 +80,42 @@ kdl_status kdl__matrix_exp(kdl_context *ctx, const double *a, size_t n, double *
 
 /* ---- solving ----------------------------------------------------------------------------- */
 
-static void swap_rows(double *a, size_t n, size_t i, size_t j)
+/* Of a matrix with `width` columns; likewise below. */
+static void swap_rows(double *a, size_t width, size_t i, size_t j)
 {
-    for (size_t l = 0; l < n && i != j; l++) {
-        double kept = a[i * n + l];
-        a[i * n + l] = a[j * n + l];
-        a[j * n + l] = kept;
+    for (size_t l = 0; l < width && i != j; l++) {
+        double kept = a[i * width + l];
+        a[i * width + l] = a[j * width + l];
+        a[j * width + l] = kept;
     }
 }
 
 /* Row `from` times `factor` off row `to`. */
-static void subtract_row(double *a, size_t n, size_t to, size_t from, double factor)
+static void subtract_row(double *a, size_t width, size_t to, size_t from, double factor)
 {
-    for (size_t l = 0; l < n; l++)
-        a[to * n + l] -= factor * a[from * n + l];
+    for (size_t l = 0; l < width; l++)
+        a[to * width + l] -= factor * a[from * width + l];
 }
 
-/* b = a^-1 b, both n x n, by Gauss-Jordan elimination with partial pivoting; `a` is lost. */
-static void solve(double *a, double *b, size_t n)
+void kdl__solve(double *a, double *b, size_t n, size_t m)
 {
     for (size_t i = 0; i < n; i++) {
         size_t pivot = i;
         for (size_t r = i + 1; r < n; r++)
             pivot = fabs(a[r * n + i]) > fabs(a[pivot * n + i]) ? r : pivot;
         swap_rows(a, n, i, pivot);
-        swap_rows(b, n, i, pivot);
+        swap_rows(b, m, i, pivot);
         const double inverse = 1 / a[i * n + i];
-        for (size_t l = 0; l < n; l++) {
+        for (size_t l = 0; l < n; l++)
             a[i * n + l] *= inverse;
-            b[i * n + l] *= inverse;
-        }
+        for (size_t l = 0; l < m; l++)
+            b[i * m + l] *= inverse;
         for (size_t r = 0; r < n; r++) {
             const double factor = a[r * n + i];
             if (r == i || factor == 0)
                 continue;
             subtract_row(a, n, r, i, factor);
-            subtract_row(b, n, r, i, factor);
+            subtract_row(b, m, r, i, factor);
         }
     }
 }
@@ -131,7 +131,7 @@ kdl_status kdl__cayley(kdl_context *ctx, const double *a, size_t n, double *out)
         left[i] -= a[i] / 2;
         out[i] += a[i] / 2;
     }
-    solve(left, out, n);
+    kdl__solve(left, out, n, n);
     kdl_free(ctx, left);
     return KDL_OK;
 }

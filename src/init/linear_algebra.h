@@ -15,6 +15,9 @@ void kdl__matrix_multiply(const double *a, const double *b, size_t m, size_t l, 
 /* out = exp(a), both n x n. KDL_ERROR_MEMORY is returned, not recorded, here and below. */
 kdl_status kdl__matrix_exp(kdl_context *ctx, const double *a, size_t n, double *out);
 
+/* b = a^-1 b, n x n and n x m, by Gauss-Jordan elimination with partial pivoting; `a` is lost. */
+KDL__SHARED void kdl__solve(double *a, double *b, size_t n, size_t m);
+
 /* out = (I - a/2)^-1 (I + a/2), for a skew-symmetric `a` (then there is an inverse). */
 kdl_status kdl__cayley(kdl_context *ctx, const double *a, size_t n, double *out);
 
@@ -28,6 +31,6 @@ void kdl__householder_factor(double *a, size_t n, size_t k);
  * out [n, k]: the first columns of the product of the reflectors below the diagonal of a [n, k],
  * each of them of unit length by its own norm, times the integers on the diagonal.
  */
-void kdl__householder_product(const double *a, size_t n, size_t k, double *out);
+KDL__SHARED void kdl__householder_product(const double *a, size_t n, size_t k, double *out);
 
 #endif

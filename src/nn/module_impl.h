@@ -173,7 +173,4 @@ typedef struct kdl__computed {
 kdl__computed *kdl__begin_computed(kdl_module *module);
 void kdl__end_computed(kdl_module *module, kdl__computed *before);
 
-/* Whether a parametrization would have to record gradients: NotImplementedError. */
-bool kdl__parametrization_refuses_grad(const kdl_module *module, const kdl_tensor *original);
-
 #endif

@@ -58,19 +58,10 @@ static kdl_tensor *finish(kdl_context *ctx, kdl_tensor *tensor)
 
 /* ---- forward ----------------------------------------------------------------------------- */
 
-static kdl_tensor *orthogonal_forward(kdl_module *module, kdl_tensor *x)
+/* The base times the map of x, without a record. */
+static kdl_tensor *map_of(const orthogonal_fields *fields, kdl_tensor *x, kdl_tensor *base)
 {
-    const orthogonal_fields *fields = kdl_module_fields(module);
-    kdl_tensor *base = kdl_buffer(module, "base");
-    if (kdl__parametrization_refuses_grad(module, x) ||
-        !check_dtype(x, fields->map == HOUSEHOLDER ? "orgqr" : "geqrf"))
-        return NULL;
-    if (fields->trivialized && !base) {
-        kdl__fail_at(module->ctx, "_Orthogonal", KDL_ERROR_TYPE,
-                     "unsupported operand type(s) for @: 'NoneType' and 'Tensor'");
-        return NULL;
-    }
-    kdl_tensor *result = kdl_empty(module->ctx, kdl_tensor_shape(x), .dtype = kdl_tensor_dtype(x));
+    kdl_tensor *result = kdl_empty(x->ctx, kdl_tensor_shape(x), .dtype = kdl_tensor_dtype(x));
     kdl_tensor *matrices = result ? tall(result) : NULL, *given = matrices ? tall(x) : NULL;
     if (given) {
         kdl__op op = { .class = &kdl__op_orthogonal_map,
@@ -81,6 +72,26 @@ static kdl_tensor *orthogonal_forward(kdl_module *module, kdl_tensor *x)
     }
     kdl_tensor_release(given);
     kdl_tensor_release(matrices);
+    return finish(x->ctx, result);
+}
+
+static kdl_tensor *orthogonal_forward(kdl_module *module, kdl_tensor *x)
+{
+    const orthogonal_fields *fields = kdl_module_fields(module);
+    kdl_tensor *base = kdl_buffer(module, "base");
+    if (!check_dtype(x, fields->map == HOUSEHOLDER ? "orgqr" : "geqrf"))
+        return NULL;
+    if (fields->trivialized && !base) {
+        kdl__fail_at(module->ctx, "_Orthogonal", KDL_ERROR_TYPE,
+                     "unsupported operand type(s) for @: 'NoneType' and 'Tensor'");
+        return NULL;
+    }
+    const kdl__tape *tape = kdl__no_grad(module->ctx);
+    kdl_tensor *result = map_of(fields, x, base);
+    module->ctx->tape = tape;
+    if (result && kdl__tape_wants(x))
+        tape->derived(result, KDL__DERIVED_ORTHOGONAL, (int)fields->map,
+                      (kdl_tensor *[]){ x, fields->trivialized ? base : NULL });
     return finish(module->ctx, result);
 }
 

@@ -25,15 +25,6 @@ kdl_tensor *kdl__tensor_to_parametrize(kdl_module *module, const char *name, con
     return tensor;
 }
 
-bool kdl__parametrization_refuses_grad(const kdl_module *module, const kdl_tensor *original)
-{
-    if (kdl__tape_wants(original))
-        kdl__fail_at(module->ctx, module->class->name, KDL_ERROR_NOT_IMPLEMENTED,
-                     "%s has no gradients: switch them off (kdl_set_grad_enabled)",
-                     module->class->name);
-    return kdl__failed(module->ctx);
-}
-
 static void fail_dim(kdl_context *ctx, int ndim, const char *comma, int64_t dim)
 {
     kdl__fail_at(ctx, "torch.nn.utils.parametrizations", KDL_ERROR_INDEX,
@@ -234,14 +225,22 @@ static kdl_tensor *spectral_norm(kdl_module *module, kdl_tensor *weight)
     return NULL;
 }
 
-/* What the next step of the power method must not change. */
+/* What the next step of the power method must not change; of a vector, the least length. */
 static void record_spectral_norm(kdl_module *module, kdl_tensor *weight, kdl_tensor *result)
 {
     const spectral_norm_fields *fields = kdl_module_fields(module);
+    const kdl__tape *tape = module->ctx->tape;
+    if (weight->ndim == 1) {
+        kdl_tensor *eps = kdl_full(module->ctx, KDL_SCALAR_SHAPE, fields->eps, .dtype = KDL_F64);
+        if (eps && kdl_tensor_data(eps))
+            tape->derived(result, KDL__DERIVED_UNIT_VECTOR, 0, (kdl_tensor *[]){ weight, eps });
+        kdl_tensor_release(eps);
+        return;
+    }
     kdl_tensor *u = kdl_clone(kdl_buffer(module, "_u")), *v = kdl_clone(kdl_buffer(module, "_v"));
     if (u && v)
-        module->ctx->tape->derived(result, KDL__DERIVED_SPECTRAL_NORM, fields->dim,
-                                   (kdl_tensor *[]){ weight, u, v });
+        tape->derived(result, KDL__DERIVED_SPECTRAL_NORM, fields->dim,
+                      (kdl_tensor *[]){ weight, u, v });
     kdl_tensor_release(u);
     kdl_tensor_release(v);
 }
@@ -249,8 +248,6 @@ static void record_spectral_norm(kdl_module *module, kdl_tensor *weight, kdl_ten
 static kdl_tensor *spectral_norm_forward(kdl_module *module, kdl_tensor *weight)
 {
     kdl_context *ctx = module->ctx;
-    if (weight->ndim == 1 && kdl__parametrization_refuses_grad(module, weight))
-        return NULL;
     const kdl__tape *tape = kdl__no_grad(ctx);
     kdl_tensor *result = spectral_norm(module, weight);
     ctx->tape = tape;

@@ -28,7 +28,9 @@ typedef struct kdl__view_how {
 /* The parametrizations that the core computes and that have gradients. */
 typedef enum kdl__derivation {
     KDL__DERIVED_WEIGHT_NORM,
-    KDL__DERIVED_SPECTRAL_NORM
+    KDL__DERIVED_SPECTRAL_NORM,
+    KDL__DERIVED_UNIT_VECTOR, /* spectral_norm of a vector */
+    KDL__DERIVED_ORTHOGONAL
 } kdl__derivation;
 
 struct kdl_module;
@@ -62,9 +64,11 @@ typedef struct kdl__tape {
     void (*absolute)(kdl_tensor *source, kdl_tensor *result);
     /*
      * `result` was made of its inputs, of which some require gradients, without a record: of g and v
-     * by weight_norm (dim: -1 for all), of the weight, u and v by spectral_norm.
+     * by weight_norm (detail: the dimension, -1 for all), of the weight, u and v by spectral_norm (the
+     * dimension), of the weight and eps, a tensor, by that of a vector, of x and the base, which may be
+     * NULL, by orthogonal (the number of its map).
      */
-    void (*derived)(kdl_tensor *result, kdl__derivation how, int dim, kdl_tensor *const *inputs);
+    void (*derived)(kdl_tensor *result, kdl__derivation how, int detail, kdl_tensor *const *inputs);
     /*
      * Around the forward of a module with backward hooks: they may put others in the place of its
      * first input and output. The second takes what the first gave, in any case.

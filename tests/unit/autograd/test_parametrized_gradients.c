@@ -32,35 +32,6 @@ static void test_own(void **state)
     kdl_module_release(linear);
 }
 
-/* One that has no gradients: registered and removed as ever, computed only without recording. */
-static void test_refused(void **state)
-{
-    kdl_context *ctx = *state;
-    kdl_module *linear = kdl_nn_linear(ctx, 4, 4);
-    kdl_parametrizations_orthogonal(linear);
-    assert_string_equal(kdl_error_message(ctx), "");
-    kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(1, 4));
-    for (int i = 0; i < 2; i++) {
-        assert_null(i == 0 ? kdl_parametrized(linear, "weight") : kdl_forward(linear, input));
-        assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED,
-                     "_Orthogonal has no gradients: switch them off (kdl_set_grad_enabled)");
-    }
-    bool was = kdl_set_grad_enabled(ctx, false);
-    kdl_tensor *weight = kdl_parametrized(linear, "weight"), *output = kdl_forward(linear, input);
-    kdl_set_grad_enabled(ctx, was);
-    assert_false(kdl_tensor_requires_grad(weight));
-    assert_non_null(output);
-    assert_null(kdl_parameter(linear, "weight"));
-    kdl_set_parametrized(linear, "weight", weight);
-    assert_true(kdl_is_grad_enabled(ctx));
-    kdl_tensor_release(output);
-    kdl_tensor_release(weight);
-    kdl_remove_parametrizations(linear, "weight", true);
-    assert_true(kdl_tensor_requires_grad(kdl_parameter(linear, "weight")));
-    kdl_tensor_release(input);
-    kdl_module_release(linear);
-}
-
 /* The sum of the squares of what a module gives for some numbers; computes the gradients where enabled. */
 static double loss_of(void *module)
 {
@@ -92,13 +63,58 @@ static void test_norms(void **state)
     }
 }
 
+/* Each map, of tall and of wide matrices, with a base and without, away from where it begins. */
+static void test_orthogonal(void **state)
+{
+    static const char *const maps[] = { "matrix_exp", "cayley", "householder" };
+    kdl_context *ctx = *state;
+    for (int which = 0; which < 12; which++) {
+        bool wide = which % 2, based = which / 2 % 2;
+        kdl_module *linear = kdl_nn_linear(ctx, 3, wide ? 2 : 5, .dtype = KDL_F64);
+        kdl_parametrizations_orthogonal(linear, .orthogonal_map = maps[which / 4],
+                                        .use_trivialization = based);
+        bool was = kdl_set_grad_enabled(ctx, false);
+        kdl_tensor *original = kdl_parameter(linear, "parametrizations.weight.original");
+        kdl_tensor *moved = kdl_randn(ctx, kdl_tensor_shape(original), .dtype = KDL_F64);
+        if (which / 4 < 2)
+            kdl_copy_(original, moved);
+        kdl_mul_(original, 1.5); /* 1 times a column where integers count */
+        kdl_set_grad_enabled(ctx, was);
+        loss_of(linear);
+        for (kdl_iterator it = kdl_named_parameters(linear); kdl_next(&it);)
+            check_leaf(it.tensor, loss_of, linear);
+        kdl_tensor_release(moved);
+        kdl_module_release(linear);
+    }
+}
+
+/* spectral_norm of a vector: also one that is shorter than eps. */
+static void test_vector(void **state)
+{
+    kdl_context *ctx = *state;
+    for (int which = 0; which < 2; which++) {
+        kdl_module *linear = kdl_nn_linear(ctx, 3, 4, .dtype = KDL_F64);
+        kdl_parametrizations_spectral_norm(linear, .name = "bias", .eps = which ? 7 : 1e-12);
+        loss_of(linear);
+        for (kdl_iterator it = kdl_named_parameters(linear); kdl_next(&it);)
+            check_leaf(it.tensor, loss_of, linear);
+        kdl_module_release(linear);
+    }
+}
+
 static kdl_status train(kdl_context *ctx, void *unused)
 {
     (void)unused;
     kdl_train_enable(ctx);
-    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 3, 4), kdl_nn_linear(ctx, 4, 2));
+    kdl_module *net = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 3, 4), kdl_nn_linear(ctx, 4, 2),
+                                        kdl_nn_linear(ctx, 2, 2), kdl_nn_linear(ctx, 2, 3),
+                                        kdl_nn_linear(ctx, 3, 2));
     kdl_parametrizations_weight_norm(kdl_child(net, 0));
+    kdl_parametrizations_spectral_norm(kdl_child(net, 0), .name = "bias");
     kdl_parametrizations_spectral_norm(kdl_child(net, 1));
+    kdl_parametrizations_orthogonal(kdl_child(net, 2));
+    kdl_parametrizations_orthogonal(kdl_child(net, 3), .orthogonal_map = "cayley");
+    kdl_parametrizations_orthogonal(kdl_child(net, 4), .use_trivialization = false);
     kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(2, 3));
     kdl_tensor *output = net && input ? kdl_forward(net, input) : NULL, *sum = kdl_sum(output);
     kdl_backward(sum);
@@ -117,7 +133,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TRAINING_TEST(test_own),
-        TRAINING_TEST(test_refused),
+        TRAINING_TEST(test_orthogonal),
+        TRAINING_TEST(test_vector),
         TRAINING_TEST(test_norms),
         cmocka_unit_test(test_allocation_failures),
     };
