@@ -24,22 +24,12 @@ static bool product_sizes(const kdl_tensor *a, const kdl_tensor *b, kdl_shape *s
                      a->dims[a->ndim - 2], k, b->dims[b->ndim - 2], b->dims[b->ndim - 1]);
         return false;
     }
-    int batch = (a->ndim > b->ndim ? a->ndim : b->ndim) - 2;
-    shape->ndim = batch + 2;
-    for (int d = 0; d < batch; d++) {
-        int i = d - (batch - (a->ndim - 2)), j = d - (batch - (b->ndim - 2));
-        int64_t left = i < 0 ? 1 : a->dims[i], right = j < 0 ? 1 : b->dims[j];
-        if (left != right && left != 1 && right != 1) {
-            kdl__fail_at(ctx, "kdl_matmul", KDL_ERROR_RUNTIME,
-                         "The size of tensor a (%" PRId64 ") must match the size of tensor b "
-                         "(%" PRId64 ") at non-singleton dimension %d",
-                         left, right, d);
-            return false;
-        }
-        shape->sizes[d] = left == 1 ? right : left;
-    }
-    shape->sizes[batch] = a->dims[a->ndim - 2];
-    shape->sizes[batch + 1] = b->dims[b->ndim - 1];
+    *shape = kdl_tensor_shape(a);
+    shape->ndim -= 2;
+    if (!kdl__broadcast_sizes(ctx, "kdl_matmul", shape, b->ndim - 2, b->dims))
+        return false;
+    shape->sizes[shape->ndim++] = a->dims[a->ndim - 2];
+    shape->sizes[shape->ndim++] = b->dims[b->ndim - 1];
     return true;
 }
 

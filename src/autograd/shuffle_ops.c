@@ -15,6 +15,28 @@ static kdl_tensor *rearranged(kdl_tensor *input, kdl_shape split, const int *ord
     return kdl__close(&scope, kdl_reshape(turned, shape));
 }
 
+/*
+ * The last three dimensions taken for five of these sizes, those in another order, then taken for
+ * `last` three: images without regard to what lies before them.
+ */
+static kdl_tensor *rearranged_images(kdl_tensor *input, const int64_t parts[5], const int places[5],
+                                     const int64_t last[3])
+{
+    int first = input->ndim - 3;
+    kdl_shape split = kdl_tensor_shape(input), shape = split;
+    int order[KDL_MAX_DIMS];
+    for (int d = 0; d < first; d++)
+        order[d] = d;
+    for (int d = 0; d < 5; d++) {
+        split.sizes[first + d] = parts[d];
+        order[first + d] = first + places[d];
+    }
+    split.ndim = first + 5;
+    for (int d = 0; d < 3; d++)
+        shape.sizes[first + d] = last[d];
+    return rearranged(input, split, order, shape);
+}
+
 static bool check_pixels(const kdl_tensor *input, const char *name, const char *factor_name,
                          int64_t factor)
 {
@@ -35,8 +57,7 @@ kdl_tensor *kdl_f_pixel_shuffle(kdl_tensor *input, int64_t upscale_factor)
     if (!kdl__usable(__func__, 1, &input) ||
         !check_pixels(input, "pixel_shuffle", "upscale_factor", r))
         return NULL;
-    int last = input->ndim - 3;
-    const int64_t *sizes = input->dims + last;
+    const int64_t *sizes = input->dims + input->ndim - 3;
     if (sizes[0] % (r * r)) {
         kdl__fail(input->ctx, KDL_ERROR_RUNTIME,
                   "pixel_shuffle expects its input's 'channel' dimension to be divisible by the "
@@ -45,21 +66,11 @@ kdl_tensor *kdl_f_pixel_shuffle(kdl_tensor *input, int64_t upscale_factor)
                   sizes[0], r * r);
         return NULL;
     }
-    kdl_shape split = kdl_tensor_shape(input), shape = split;
-    const int64_t parts[] = { sizes[0] / (r * r), r, r, sizes[1], sizes[2] };
+    const int64_t channels = sizes[0] / (r * r);
+    const int64_t parts[] = { channels, r, r, sizes[1], sizes[2] };
     static const int places[] = { 0, 3, 1, 4, 2 }; /* (C, r, r, H, W) as (C, H, r, W, r) */
-    int order[KDL_MAX_DIMS];
-    for (int d = 0; d < last; d++)
-        order[d] = d;
-    for (int d = 0; d < 5; d++) {
-        split.sizes[last + d] = parts[d];
-        order[last + d] = last + places[d];
-    }
-    split.ndim = last + 5;
-    shape.sizes[last] = parts[0];
-    shape.sizes[last + 1] = sizes[1] * r;
-    shape.sizes[last + 2] = sizes[2] * r;
-    return rearranged(input, split, order, shape);
+    const int64_t shuffled[] = { channels, sizes[1] * r, sizes[2] * r };
+    return rearranged_images(input, parts, places, shuffled);
 }
 
 kdl_tensor *kdl_f_pixel_unshuffle(kdl_tensor *input, int64_t downscale_factor)
@@ -69,8 +80,7 @@ kdl_tensor *kdl_f_pixel_unshuffle(kdl_tensor *input, int64_t downscale_factor)
     if (!kdl__usable(__func__, 1, &input) ||
         !check_pixels(input, "pixel_unshuffle", "downscale_factor", r))
         return NULL;
-    int last = input->ndim - 3;
-    const int64_t *sizes = input->dims + last;
+    const int64_t *sizes = input->dims + input->ndim - 3;
     for (int d = 0; d < 2; d++) {
         if (sizes[1 + d] % r) {
             kdl__fail(input->ctx, KDL_ERROR_RUNTIME,
@@ -80,21 +90,10 @@ kdl_tensor *kdl_f_pixel_unshuffle(kdl_tensor *input, int64_t downscale_factor)
             return NULL;
         }
     }
-    kdl_shape split = kdl_tensor_shape(input), shape = split;
     const int64_t parts[] = { sizes[0], sizes[1] / r, r, sizes[2] / r, r };
     static const int places[] = { 0, 2, 4, 1, 3 }; /* (C, H, r, W, r) as (C, r, r, H, W) */
-    int order[KDL_MAX_DIMS];
-    for (int d = 0; d < last; d++)
-        order[d] = d;
-    for (int d = 0; d < 5; d++) {
-        split.sizes[last + d] = parts[d];
-        order[last + d] = last + places[d];
-    }
-    split.ndim = last + 5;
-    shape.sizes[last] = sizes[0] * r * r;
-    shape.sizes[last + 1] = sizes[1] / r;
-    shape.sizes[last + 2] = sizes[2] / r;
-    return rearranged(input, split, order, shape);
+    const int64_t unshuffled[] = { sizes[0] * r * r, sizes[1] / r, sizes[2] / r };
+    return rearranged_images(input, parts, places, unshuffled);
 }
 
 kdl_tensor *kdl_channel_shuffle(kdl_tensor *input, int64_t groups)

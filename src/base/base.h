@@ -88,6 +88,7 @@ void kdl__kept_release(kdl_context *ctx);
 KDL__SHARED char *kdl__strdup(kdl_context *ctx, const char *text);
 char *kdl__strndup(kdl_context *ctx, const char *text, size_t nbytes);
 /* printf into fresh memory; NULL with the error recorded when memory runs out. */
+char *kdl__vasprintf(kdl_context *ctx, const char *format, va_list arguments) KDL_PRINTF(2, 0);
 KDL__SHARED char *kdl__asprintf(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
 
 /* The string of those bytes that lives as long as the context; NULL when memory runs out. */

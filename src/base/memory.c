@@ -191,15 +191,21 @@ char *kdl__strdup(kdl_context *ctx, const char *text)
     return kdl__strndup(ctx, text, strlen(text));
 }
 
-char *kdl__asprintf(kdl_context *ctx, const char *format, ...)
+char *kdl__vasprintf(kdl_context *ctx, const char *format, va_list arguments)
 {
     kdl__text text;
-    va_list arguments;
     kdl__text_init(&text, ctx);
-    va_start(arguments, format);
     kdl__text_vprintf(&text, format, arguments);
-    va_end(arguments);
     return kdl__text_take(&text);
+}
+
+char *kdl__asprintf(kdl_context *ctx, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = kdl__vasprintf(ctx, format, arguments);
+    va_end(arguments);
+    return text;
 }
 
 bool kdl__grow(kdl_context *ctx, void **array, size_t *capacity, size_t needed, size_t size)

@@ -14,14 +14,15 @@ static kdl__inner_loop *const loops[KDL__BINARY_COUNT][KDL__LOOP_SETS] = {
 
 /* ---- tensors ----------------------------------------------------------------------------- */
 
-bool kdl__broadcast(kdl_context *ctx, kdl_shape *shape, const kdl_tensor *tensor)
+bool kdl__broadcast_sizes(kdl_context *ctx, const char *place, kdl_shape *shape, int ndim,
+                          const int64_t *sizes)
 {
     kdl_shape own = *shape;
-    shape->ndim = own.ndim > tensor->ndim ? own.ndim : tensor->ndim;
-    for (int d = shape->ndim - 1, i = own.ndim - 1, j = tensor->ndim - 1; d >= 0; d--, i--, j--) {
-        int64_t a = i < 0 ? 1 : own.sizes[i], b = j < 0 ? 1 : tensor->dims[j];
+    shape->ndim = own.ndim > ndim ? own.ndim : ndim;
+    for (int d = shape->ndim - 1, i = own.ndim - 1, j = ndim - 1; d >= 0; d--, i--, j--) {
+        int64_t a = i < 0 ? 1 : own.sizes[i], b = j < 0 ? 1 : sizes[j];
         if (a != b && a != 1 && b != 1) {
-            kdl__fail_at(ctx, "kdl_expand", KDL_ERROR_RUNTIME,
+            kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
                          "The size of tensor a (%" PRId64 ") must match the size of tensor b "
                          "(%" PRId64 ") at non-singleton dimension %d",
                          a, b, d);
@@ -30,6 +31,11 @@ bool kdl__broadcast(kdl_context *ctx, kdl_shape *shape, const kdl_tensor *tensor
         shape->sizes[d] = a == 1 ? b : a;
     }
     return true;
+}
+
+bool kdl__broadcast(kdl_context *ctx, kdl_shape *shape, const kdl_tensor *tensor)
+{
+    return kdl__broadcast_sizes(ctx, "kdl_expand", shape, tensor->ndim, tensor->dims);
 }
 
 kdl_tensor *kdl__compute_binary(kdl__binary function, kdl_tensor *a, kdl_tensor *b, double alpha)

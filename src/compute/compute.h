@@ -126,7 +126,10 @@ kdl_tensor *kdl__compute_where(kdl_tensor *mask, kdl_tensor *a, kdl_tensor *b);
 /* target += alpha * source, which is broadcast. */
 kdl_status kdl__accumulate(kdl_tensor *target, kdl_tensor *source, double alpha);
 
-/* Widens `shape` to what it and the tensor's sizes broadcast to; PyTorch's RuntimeError (false). */
+/* Widens `shape` to what it and other sizes broadcast to; PyTorch's RuntimeError (false). */
+bool kdl__broadcast_sizes(kdl_context *ctx, const char *place, kdl_shape *shape, int ndim,
+                          const int64_t *sizes);
+/* The same with a tensor's sizes. */
 bool kdl__broadcast(kdl_context *ctx, kdl_shape *shape, const kdl_tensor *tensor);
 
 /* ---- reductions -------------------------------------------------------------------------- */
@@ -152,6 +155,10 @@ kdl_tensor *kdl__compute_softmax_grad(kdl_tensor *grad, kdl_tensor *result, int 
  */
 kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, double beta,
                                kdl_tensor *result);
+/* result = a b + beta result. Consumes all three, of which any may be NULL: an error stands. */
+void kdl__matmul_into(kdl_tensor *a, kdl_tensor *b, double beta, kdl_tensor *result);
+/* rows x columns of a row-major tensor, from element `first` on. Gives one reference. */
+kdl_tensor *kdl__matrix_at(kdl_tensor *tensor, int64_t first, int64_t rows, int64_t columns);
 
 /*
  * Keeps oneDNN to one thread in what this thread calls, and gives what to tell

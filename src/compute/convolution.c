@@ -155,27 +155,10 @@ static sizes sizes_of(const kdl_tensor *weight, int64_t samples, int64_t groups,
                     kdl__volume(w->output) };
 }
 
-/* A matrix of rows x columns in a row-major tensor, from element `offset` on. One reference. */
-static kdl_tensor *matrix(kdl_tensor *tensor, int64_t offset, int64_t rows, int64_t columns)
-{
-    int64_t dims[] = { rows, columns };
-    return kdl__tensor_new(tensor->ctx, tensor->storage, tensor->offset + offset, 2, dims, NULL);
-}
-
 static kdl_tensor *new_columns(kdl_tensor *like, const sizes *s)
 {
     int64_t dims[] = { s->window, s->columns };
     return kdl__new_values(like->ctx, like->storage->dtype, 2, dims);
-}
-
-/* result += or = a b, releasing all three. */
-static void multiply_into(kdl_tensor *a, kdl_tensor *b, double beta, kdl_tensor *result)
-{
-    if (a && b && result)
-        kdl__compute_matmul(a, b, 1, beta, result);
-    kdl_tensor_release(a);
-    kdl_tensor_release(b);
-    kdl_tensor_release(result);
 }
 
 static kdl_tensor *turned(kdl_tensor *tensor)
@@ -225,9 +208,9 @@ static void conv_by_columns(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *b
     for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(input->ctx); i++) {
         int64_t g = i % groups;
         to_columns(w, s.inputs, input, i * s.inputs * volume, columns, 0);
-        multiply_into(matrix(weight, g * s.outputs * s.window, s.outputs, s.window),
-                      kdl_tensor_retain(columns), 0,
-                      matrix(output, i * s.outputs * s.columns, s.outputs, s.columns));
+        kdl__matmul_into(kdl__matrix_at(weight, g * s.outputs * s.window, s.outputs, s.window),
+                         kdl_tensor_retain(columns), 0,
+                         kdl__matrix_at(output, i * s.outputs * s.columns, s.outputs, s.columns));
     }
     if (columns && bias && !kdl__failed(input->ctx))
         kdl__compute_add_bias(output, bias);
@@ -253,9 +236,10 @@ static void input_grad_by_columns(kdl_tensor *grad, kdl_tensor *weight, const kd
     memset(result->storage->data, 0, kdl_tensor_nbytes(result));
     for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(grad->ctx); i++) {
         int64_t g = i % groups;
-        multiply_into(turned(matrix(weight, g * s.outputs * s.window, s.outputs, s.window)),
-                      matrix(grad, i * s.outputs * s.columns, s.outputs, s.columns), 0,
-                      kdl_tensor_retain(columns));
+        kdl__matmul_into(
+            turned(kdl__matrix_at(weight, g * s.outputs * s.window, s.outputs, s.window)),
+            kdl__matrix_at(grad, i * s.outputs * s.columns, s.outputs, s.columns), 0,
+            kdl_tensor_retain(columns));
         from_columns(w, s.inputs, result, i * s.inputs * volume, columns, 0);
     }
     kdl_tensor_release(columns);
@@ -280,9 +264,9 @@ static void weight_grad_by_columns(kdl_tensor *grad, kdl_tensor *input, const kd
     for (int64_t i = 0; columns && i < s.samples * groups && !kdl__failed(grad->ctx); i++) {
         int64_t g = i % groups;
         to_columns(w, s.inputs, input, i * s.inputs * volume, columns, 0);
-        multiply_into(matrix(grad, i * s.outputs * s.columns, s.outputs, s.columns),
-                      turned(kdl_tensor_retain(columns)), 1,
-                      matrix(result, g * s.outputs * s.window, s.outputs, s.window));
+        kdl__matmul_into(kdl__matrix_at(grad, i * s.outputs * s.columns, s.outputs, s.columns),
+                         turned(kdl_tensor_retain(columns)), 1,
+                         kdl__matrix_at(result, g * s.outputs * s.window, s.outputs, s.window));
     }
     kdl_tensor_release(columns);
 }

@@ -197,3 +197,18 @@ kdl_status kdl__compute_matmul(kdl_tensor *a, kdl_tensor *b, double alpha, doubl
     kdl_tensor_release(p.b.tensor);
     return ctx->status;
 }
+
+void kdl__matmul_into(kdl_tensor *a, kdl_tensor *b, double beta, kdl_tensor *result)
+{
+    if (a && b && result)
+        kdl__compute_matmul(a, b, 1, beta, result);
+    kdl_tensor_release(a);
+    kdl_tensor_release(b);
+    kdl_tensor_release(result);
+}
+
+kdl_tensor *kdl__matrix_at(kdl_tensor *tensor, int64_t first, int64_t rows, int64_t columns)
+{
+    const int64_t dims[] = { rows, columns };
+    return kdl__tensor_new(tensor->ctx, tensor->storage, tensor->offset + first, 2, dims, NULL);
+}

@@ -55,18 +55,11 @@ static void *at(const recurrent_run *run, kdl_tensor *tensor, int64_t element)
     return (char *)tensor->storage->data + (size_t)(tensor->offset + element) * size;
 }
 
-/* rows x columns of a row-major tensor, from element `first` on. One reference. */
-static kdl_tensor *matrix(kdl_tensor *tensor, int64_t first, int64_t rows, int64_t columns)
-{
-    int64_t dims[] = { rows, columns };
-    return kdl__tensor_new(tensor->ctx, tensor->storage, tensor->offset + first, 2, dims, NULL);
-}
-
 /* The outputs of step t, (batch, outputs), in a tensor that begins with all of them. */
 static kdl_tensor *step_of(const recurrent_run *run, kdl_tensor *outputs, int64_t t)
 {
     const kdl__recurrence *r = run->r;
-    return matrix(outputs, t * r->batch * r->outputs, r->batch, r->outputs);
+    return kdl__matrix_at(outputs, t * r->batch * r->outputs, r->batch, r->outputs);
 }
 
 /* The i-th step's place, and that of the step before; -1: before the first one. */
@@ -84,16 +77,6 @@ static int64_t place_before(const recurrent_run *run, int64_t t)
 static kdl_tensor *turned(kdl_tensor *tensor)
 {
     return tensor ? kdl_transpose(tensor, 0, 1) : NULL;
-}
-
-/* result = a b + beta result. Consumes all three, of which any may be NULL: an error stands. */
-static void multiply_into(kdl_tensor *a, kdl_tensor *b, double beta, kdl_tensor *result)
-{
-    if (a && b && result)
-        kdl__compute_matmul(a, b, 1, beta, result);
-    kdl_tensor_release(a);
-    kdl_tensor_release(b);
-    kdl_tensor_release(result);
 }
 
 /* Each of `count` rows in `to` becomes the vector. */
@@ -117,8 +100,8 @@ static void begin_gates(const recurrent_run *run)
         bias = sum = kdl__compute_binary(KDL__ADD, bias, o[KDL__RECURRENT_BIAS_HH], 1);
     if (bias)
         repeat_vector(run, bias, rows, at(run, run->slab, 0));
-    multiply_into(matrix(input, 0, rows, run->r->inputs), turned(o[KDL__RECURRENT_IH]),
-                  bias ? 1 : 0, matrix(run->slab, 0, rows, run->width));
+    kdl__matmul_into(kdl__matrix_at(input, 0, rows, run->r->inputs), turned(o[KDL__RECURRENT_IH]),
+                     bias ? 1 : 0, kdl__matrix_at(run->slab, 0, rows, run->width));
     kdl_tensor_release(sum);
 }
 
@@ -145,8 +128,8 @@ static void lstm_forward(const recurrent_run *run, int64_t t)
     run->steps->lstm(r->batch, r->hidden, at(run, run->work, t * r->batch * run->width), c_before,
                      at(run, run->work, second_part(run, t)), y);
     if (hr)
-        multiply_into(matrix(run->work, third_part(run, t), r->batch, r->hidden),
-                      kdl_tensor_retain(hr), 0, step_of(run, run->result, t));
+        kdl__matmul_into(kdl__matrix_at(run->work, third_part(run, t), r->batch, r->hidden),
+                         kdl_tensor_retain(hr), 0, step_of(run, run->result, t));
 }
 
 static void gru_forward(const recurrent_run *run, int64_t t, kdl_tensor *before)
@@ -162,7 +145,7 @@ static kdl_tensor *product_of_state(const recurrent_run *run, int64_t t)
 {
     kdl_tensor *bias = run->operands[KDL__RECURRENT_BIAS_HH];
     if (!run->hidden)
-        return matrix(run->slab, t * run->r->batch * run->width, run->r->batch, run->width);
+        return kdl__matrix_at(run->slab, t * run->r->batch * run->width, run->r->batch, run->width);
     if (bias)
         repeat_vector(run, bias, run->r->batch, at(run, run->hidden, 0));
     return kdl_tensor_retain(run->hidden);
@@ -175,8 +158,8 @@ static void forward_step(const recurrent_run *run, int64_t t)
     kdl_tensor *h0 = run->operands[KDL__RECURRENT_H0];
     kdl_tensor *before = place < 0 ? kdl_tensor_retain(h0) : step_of(run, run->result, place);
     bool sums = !run->hidden || run->operands[KDL__RECURRENT_BIAS_HH];
-    multiply_into(kdl_tensor_retain(before), kdl_tensor_retain(run->hh), sums,
-                  product_of_state(run, t));
+    kdl__matmul_into(kdl_tensor_retain(before), kdl_tensor_retain(run->hh), sums,
+                     product_of_state(run, t));
     if (before && r->cell == KDL__CELL_LSTM)
         lstm_forward(run, t);
     else if (before && r->cell == KDL__CELL_GRU)
@@ -276,8 +259,8 @@ static void back_step(const recurrent_run *run, const back *d, int64_t t)
     kdl_tensor *hr = run->operands[KDL__RECURRENT_HR], *c0 = run->operands[KDL__RECURRENT_C0];
     kdl_tensor *to = before < 0 ? kdl_tensor_retain(d->h0) : step_of(run, d->outputs, before);
     if (hr)
-        multiply_into(step_of(run, d->outputs, t), kdl_tensor_retain(hr), 0,
-                      kdl_tensor_retain(d->y));
+        kdl__matmul_into(step_of(run, d->outputs, t), kdl_tensor_retain(hr), 0,
+                         kdl_tensor_retain(d->y));
     void *dy = hr ? at(run, d->y, 0) : at(run, d->outputs, t * run->state);
     if (!to)
         return;
@@ -296,8 +279,8 @@ static void back_step(const recurrent_run *run, const back *d, int64_t t)
         run->steps->rnn_grad(run->state, r->cell == KDL__CELL_RELU,
                              at(run, run->result, t * run->state), dy);
     }
-    multiply_into(matrix(d->hidden, row, r->batch, run->width),
-                  kdl_tensor_retain(run->operands[KDL__RECURRENT_HH]), 1, to);
+    kdl__matmul_into(kdl__matrix_at(d->hidden, row, r->batch, run->width),
+                     kdl_tensor_retain(run->operands[KDL__RECURRENT_HH]), 1, to);
 }
 
 static kdl_tensor *zeros(const recurrent_run *run, int64_t columns)
@@ -322,7 +305,7 @@ static back begin_back(const recurrent_run *run, kdl_tensor *grad)
     d.gates = is_rnn(run) ? kdl_tensor_retain(d.outputs) : new_gates(run);
     d.hidden = r->cell == KDL__CELL_GRU ? new_gates(run) : kdl_tensor_retain(d.gates);
     if (r->cell == KDL__CELL_LSTM && d.outputs)
-        d.c = matrix(d.outputs, r->steps * r->batch * r->outputs, r->batch, r->hidden);
+        d.c = kdl__matrix_at(d.outputs, r->steps * r->batch * r->outputs, r->batch, r->hidden);
     if (run->operands[KDL__RECURRENT_HR])
         d.y = zeros(run, r->hidden);
     return d;
@@ -334,8 +317,8 @@ static kdl_tensor *over_steps(const recurrent_run *run, kdl_tensor *a, int64_t m
 {
     int64_t rows = run->r->steps * run->r->batch, sizes[] = { m, n };
     kdl_tensor *result = kdl__new_values(a->ctx, a->storage->dtype, 2, sizes);
-    kdl_tensor *left = matrix(a, 0, rows, m);
-    multiply_into(turned(left), matrix(b, first, rows, n), 0, kdl_tensor_retain(result));
+    kdl_tensor *left = kdl__matrix_at(a, 0, rows, m);
+    kdl__matmul_into(turned(left), kdl__matrix_at(b, first, rows, n), 0, kdl_tensor_retain(result));
     kdl_tensor_release(left);
     return result;
 }
@@ -348,12 +331,14 @@ static kdl_tensor *weight_of_state(const recurrent_run *run, const back *d)
     int64_t gates_from = r->reverse ? 0 : r->batch, outputs_from = r->reverse ? r->batch : 0;
     int64_t sizes[] = { run->width, r->outputs };
     kdl_tensor *result = kdl__new_values(d->hidden->ctx, d->hidden->storage->dtype, 2, sizes);
-    kdl_tensor *one = matrix(d->hidden, first * r->batch * run->width, r->batch, run->width);
-    kdl_tensor *others = matrix(d->hidden, gates_from * run->width, rows, run->width);
-    multiply_into(turned(one), kdl_tensor_retain(run->operands[KDL__RECURRENT_H0]), 0,
-                  kdl_tensor_retain(result));
-    multiply_into(turned(others), matrix(run->result, outputs_from * r->outputs, rows, r->outputs),
-                  1, kdl_tensor_retain(result));
+    kdl_tensor *one =
+        kdl__matrix_at(d->hidden, first * r->batch * run->width, r->batch, run->width);
+    kdl_tensor *others = kdl__matrix_at(d->hidden, gates_from * run->width, rows, run->width);
+    kdl__matmul_into(turned(one), kdl_tensor_retain(run->operands[KDL__RECURRENT_H0]), 0,
+                     kdl_tensor_retain(result));
+    kdl__matmul_into(turned(others),
+                     kdl__matrix_at(run->result, outputs_from * r->outputs, rows, r->outputs), 1,
+                     kdl_tensor_retain(result));
     kdl_tensor_release(one);
     kdl_tensor_release(others);
     return result;
@@ -365,15 +350,15 @@ static kdl_tensor *of_input(const recurrent_run *run, const back *d)
     int64_t sizes[] = { r->steps, r->batch, r->inputs }, rows = r->steps * r->batch;
     kdl_tensor *result = kdl__new_values(d->gates->ctx, d->gates->storage->dtype, 3, sizes);
     if (result)
-        multiply_into(matrix(d->gates, 0, rows, run->width),
-                      kdl_tensor_retain(run->operands[KDL__RECURRENT_IH]), 0,
-                      matrix(result, 0, rows, r->inputs));
+        kdl__matmul_into(kdl__matrix_at(d->gates, 0, rows, run->width),
+                         kdl_tensor_retain(run->operands[KDL__RECURRENT_IH]), 0,
+                         kdl__matrix_at(result, 0, rows, r->inputs));
     return result;
 }
 
 static kdl_tensor *of_bias(const recurrent_run *run, kdl_tensor *gates)
 {
-    kdl_tensor *rows = matrix(gates, 0, run->r->steps * run->r->batch, run->width);
+    kdl_tensor *rows = kdl__matrix_at(gates, 0, run->r->steps * run->r->batch, run->width);
     kdl_tensor *result = rows ? kdl__compute_sum(rows, 1, false) : NULL;
     kdl_tensor_release(rows);
     return result;

@@ -77,6 +77,15 @@ kdl_status kdl_init_eye_(kdl_tensor *tensor)
     return kdl__init_apply(tensor, &op, NULL, __func__);
 }
 
+/* Draws with a standard deviation, uniformly about 0 or normally. */
+static kdl_status fill(kdl_tensor *tensor, double std, bool uniform, kdl_generator *generator,
+                       const char *place)
+{
+    double bound = sqrt(3.0) * std;
+    return uniform ? kdl__fill_uniform(tensor, -bound, bound, generator, place)
+                   : kdl__fill_normal(tensor, 0, std, generator, place);
+}
+
 /* ---- xavier ------------------------------------------------------------------------------ */
 
 static const kdl_init_gain_options gain_defaults = KDL_INIT_GAIN_DEFAULTS;
@@ -95,27 +104,24 @@ static kdl_status xavier_std(const kdl_tensor *tensor, double gain, double *std,
     return KDL_OK;
 }
 
-kdl_status kdl_init_xavier_uniform_with_(kdl_tensor *tensor, const kdl_init_gain_options *options)
+static kdl_status xavier(kdl_tensor *tensor, const kdl_init_gain_options *options, bool uniform,
+                         const char *place)
 {
-    static const char place[] = "kdl_init_xavier_uniform_";
     double std = 0;
     if (!options)
         options = &gain_defaults;
     kdl_status status = xavier_std(tensor, options->gain, &std, place);
-    if (status)
-        return status;
-    double a = sqrt(3.0) * std;
-    return kdl__fill_uniform(tensor, -a, a, options->generator, place);
+    return status ? status : fill(tensor, std, uniform, options->generator, place);
+}
+
+kdl_status kdl_init_xavier_uniform_with_(kdl_tensor *tensor, const kdl_init_gain_options *options)
+{
+    return xavier(tensor, options, true, "kdl_init_xavier_uniform_");
 }
 
 kdl_status kdl_init_xavier_normal_with_(kdl_tensor *tensor, const kdl_init_gain_options *options)
 {
-    static const char place[] = "kdl_init_xavier_normal_";
-    double std = 0;
-    if (!options)
-        options = &gain_defaults;
-    kdl_status status = xavier_std(tensor, options->gain, &std, place);
-    return status ? status : kdl__fill_normal(tensor, 0, std, options->generator, place);
+    return xavier(tensor, options, false, "kdl_init_xavier_normal_");
 }
 
 /* ---- kaiming ----------------------------------------------------------------------------- */
@@ -156,10 +162,9 @@ static bool warn_if_empty(const kdl_tensor *tensor)
     return tensor->numel == 0;
 }
 
-kdl_status kdl_init_kaiming_uniform_with_(kdl_tensor *tensor,
-                                          const kdl_init_kaiming_options *options)
+static kdl_status kaiming(kdl_tensor *tensor, const kdl_init_kaiming_options *options, bool uniform,
+                          const char *place)
 {
-    static const char place[] = "kdl_init_kaiming_uniform_";
     double std = 0;
     if (kdl__refuses(tensor))
         return kdl__refusal(tensor);
@@ -167,20 +172,17 @@ kdl_status kdl_init_kaiming_uniform_with_(kdl_tensor *tensor,
         options = &kaiming_defaults;
     if (warn_if_empty(tensor) || kaiming_std(tensor, options, &std, place))
         return tensor->ctx->status;
-    double bound = sqrt(3.0) * std;
-    return kdl__fill_uniform(tensor, -bound, bound, options->generator, place);
+    return fill(tensor, std, uniform, options->generator, place);
+}
+
+kdl_status kdl_init_kaiming_uniform_with_(kdl_tensor *tensor,
+                                          const kdl_init_kaiming_options *options)
+{
+    return kaiming(tensor, options, true, "kdl_init_kaiming_uniform_");
 }
 
 kdl_status kdl_init_kaiming_normal_with_(kdl_tensor *tensor,
                                          const kdl_init_kaiming_options *options)
 {
-    static const char place[] = "kdl_init_kaiming_normal_";
-    double std = 0;
-    if (kdl__refuses(tensor))
-        return kdl__refusal(tensor);
-    if (!options)
-        options = &kaiming_defaults;
-    if (warn_if_empty(tensor) || kaiming_std(tensor, options, &std, place))
-        return tensor->ctx->status;
-    return kdl__fill_normal(tensor, 0, std, options->generator, place);
+    return kaiming(tensor, options, false, "kdl_init_kaiming_normal_");
 }

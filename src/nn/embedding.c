@@ -12,6 +12,9 @@ typedef struct rows {
     kdl_dtype dtype;
     const char *outside; /* the message for a padding_idx that is not within num_embeddings */
 } rows;
+#define ROWS_OF(fields, message)                                                                   \
+    (&(rows){ &(fields)->num_embeddings, &(fields)->embedding_dim, &(fields)->padding_idx,         \
+              &(fields)->weight, (fields)->freeze, (fields)->dtype, message })
 
 /* from_pretrained() gives no sizes, only the weight. */
 static bool check_pretrained(kdl_module *module, const rows *of)
@@ -87,13 +90,7 @@ static kdl_status reset_embedding(kdl_module *module)
 static void build_embedding(kdl_module *module)
 {
     kdl_embedding_options *fields = kdl_module_fields(module);
-    build_rows(module, &(rows){ .num_embeddings = &fields->num_embeddings,
-                                .embedding_dim = &fields->embedding_dim,
-                                .padding_idx = &fields->padding_idx,
-                                .weight = &fields->weight,
-                                .freeze = fields->freeze,
-                                .dtype = fields->dtype,
-                                .outside = "Padding_idx must be within num_embeddings" });
+    build_rows(module, ROWS_OF(fields, "Padding_idx must be within num_embeddings"));
 }
 
 KDL__TABLE(embedding, kdl_embedding_options, KDL_EMBEDDING_DEFAULTS, 2,
@@ -127,13 +124,7 @@ static kdl_status reset_embedding_bag(kdl_module *module)
 static void build_embedding_bag(kdl_module *module)
 {
     kdl_embedding_bag_options *fields = kdl_module_fields(module);
-    build_rows(module, &(rows){ .num_embeddings = &fields->num_embeddings,
-                                .embedding_dim = &fields->embedding_dim,
-                                .padding_idx = &fields->padding_idx,
-                                .weight = &fields->weight,
-                                .freeze = fields->freeze,
-                                .dtype = fields->dtype,
-                                .outside = "padding_idx must be within num_embeddings" });
+    build_rows(module, ROWS_OF(fields, "padding_idx must be within num_embeddings"));
 }
 
 KDL__TABLE(embedding_bag, kdl_embedding_bag_options, KDL_EMBEDDING_BAG_DEFAULTS, 2,

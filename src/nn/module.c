@@ -167,11 +167,9 @@ char *kdl_format(kdl_context *ctx, const char *format, ...)
 {
     if (kdl__failed(ctx))
         return NULL;
-    kdl__text text;
     va_list arguments;
-    kdl__text_init(&text, ctx);
     va_start(arguments, format);
-    kdl__text_vprintf(&text, format, arguments);
+    char *text = kdl__vasprintf(ctx, format, arguments);
     va_end(arguments);
-    return kdl__text_take(&text);
+    return text;
 }
