@@ -19,6 +19,9 @@
 #define KDL__TILE_ROWS 8
 #define KDL__TILE_COLUMNS 4
 
+/* Comparisons, in the order of PyTorch's names: equal, not equal, less, ... */
+typedef enum kdl__relation { KDL__EQ, KDL__NE, KDL__LT, KDL__LE, KDL__GT, KDL__GE } kdl__relation;
+
 /*
  * An MT19937 state: a block of 624 raw words, of which words[next..623] are still to be tempered
  * and handed out; next == 624 means that the next draw regenerates the block first. What is
@@ -92,6 +95,33 @@ typedef struct kdl__kernels {
      * element's k products are summed in order, from zero, nothing fused, then added to c.
      */
     void (*tile_f64)(size_t k, const double *a, const double *b, double *c, size_t ldc);
+
+    /*
+     * values += other, or values *= other, element by element or (`single`) all by one. `dtype` has
+     * no 16-bit floats; integers wrap around.
+     */
+    void (*combine)(kdl_dtype dtype, bool multiply, void *values, const void *other, bool single,
+                    size_t n);
+    /* |in|; `out` may be `in`. */
+    void (*absolute)(kdl_dtype dtype, const void *in, void *out, size_t n);
+    /* Whether values stand in the relation to one number; no 16-bit floats. */
+    void (*compare)(kdl_dtype dtype, kdl__relation relation, const void *values, const void *number,
+                    unsigned char *out, size_t n);
+
+    /* Elements [first, first + n) of torch.arange and of torch.linspace of `numel` elements. */
+    void (*arange_f64)(double start, double step, uint64_t numel, uint64_t first, size_t n,
+                       double *out);
+    void (*arange_f32)(double start, double step, uint64_t numel, uint64_t first, size_t n,
+                       float *out);
+    /* Not rounded to f16 and bf16 yet. */
+    void (*arange_f16)(float start, float step, uint64_t numel, uint64_t first, size_t n,
+                       float *out);
+    void (*arange_bf16)(float start, float step, uint64_t numel, uint64_t first, size_t n,
+                        float *out);
+    void (*linspace_f64)(double start, double end, uint64_t numel, uint64_t first, size_t n,
+                         double *out);
+    void (*linspace_f32)(float start, float end, uint64_t numel, uint64_t first, size_t n,
+                         float *out);
 } kdl__kernels;
 
 /* The portable definition: works on every machine. */

@@ -68,41 +68,6 @@ static kdl_dtype single_dtype(const kdl__op_class *class, kdl_dtype dtype)
 
 /* ---- add_ and mul_ ----------------------------------------------------------------------- */
 
-/* own = own + other or own * other; `step` 0: `other` is one number. */
-#define COMBINE(type)                                                                              \
-    do {                                                                                           \
-        type *own = values;                                                                        \
-        const type *by = other;                                                                    \
-        if (multiply)                                                                              \
-            for (uint64_t i = 0; i < count; i++)                                                   \
-                own[i] = (type)(own[i] * by[i * step]);                                            \
-        else                                                                                       \
-            for (uint64_t i = 0; i < count; i++)                                                   \
-                own[i] = (type)(own[i] + by[i * step]);                                            \
-    } while (0)
-
-static void combine(bool multiply, kdl_dtype computed, void *values, const void *other, size_t step,
-                    uint64_t count)
-{
-    switch (computed) {
-    case KDL_F32:
-        COMBINE(float);
-        break;
-    case KDL_F64:
-        COMBINE(double);
-        break;
-    case KDL_I64:
-        COMBINE(uint64_t);
-        break;
-    case KDL_I32:
-        COMBINE(uint32_t);
-        break;
-    default:
-        COMBINE(uint8_t);
-        break;
-    }
-}
-
 static kdl_status number_range(const kdl__op *op, const void *whole, kdl__worker *worker,
                                uint64_t first, uint64_t count, void *values)
 {
@@ -113,14 +78,14 @@ static kdl_status number_range(const kdl__op *op, const void *whole, kdl__worker
     piece own, other;
     widen_number(kernels, op->number[0], single_dtype(op->class, op->dtype), &other);
     if (computed == op->dtype) {
-        combine(multiply, computed, values, &other, 0, count);
+        kernels->combine(computed, multiply, values, &other, true, count);
         return KDL_OK;
     }
     char *at = values;
     for (uint64_t n; count > 0; count -= n, at += n * kdl_dtype_nbytes(op->dtype)) {
         n = count < PIECE ? count : PIECE;
         kernels->convert(op->dtype, at, computed, own.bytes, n);
-        combine(multiply, computed, &own, &other, 0, n);
+        kernels->combine(computed, multiply, &own, &other, true, n);
         kernels->convert(computed, own.bytes, op->dtype, at, n);
     }
     return KDL_OK;
@@ -159,6 +124,12 @@ static kdl_status tensor_range(const kdl__op *op, const void *whole, kdl__worker
     (void)whole;
     const kdl__kernels *kernels = worker->cursor->kernels;
     kdl_dtype common = promote(op->dtype, op->source.dtype), computed = computed_in(common);
+    const bool multiply = op->class == &kdl__op_mul_tensor;
+    const void *memory = kdl__values_memory(&op->source, first);
+    if (memory && computed == op->dtype && computed == op->source.dtype) {
+        kernels->combine(computed, multiply, values, memory, false, count);
+        return KDL_OK;
+    }
     piece own, other, source;
     char *at = values;
     for (uint64_t n; count > 0; count -= n, first += n, at += n * kdl_dtype_nbytes(op->dtype)) {
@@ -168,7 +139,7 @@ static kdl_status tensor_range(const kdl__op *op, const void *whole, kdl__worker
             return status;
         widen(kernels, op->dtype, at, common, &own, n);
         widen(kernels, op->source.dtype, source.bytes, common, &other, n);
-        combine(op->class == &kdl__op_mul_tensor, computed, &own, &other, 1, n);
+        kernels->combine(computed, multiply, &own, &other, false, n);
         kernels->convert(computed, own.bytes, op->dtype, at, n);
     }
     return KDL_OK;
@@ -289,22 +260,22 @@ kdl_status kdl_mul_tensor_(kdl_tensor *tensor, kdl_tensor *other)
 
 /* ---- abs --------------------------------------------------------------------------------- */
 
+static const kdl__op_class kdl__op_abs_of;
+
 static kdl_status abs_range(const kdl__op *op, const void *whole, kdl__worker *worker,
                             uint64_t first, uint64_t count, void *values)
 {
-    (void)whole, (void)first, (void)worker;
-    size_t size = kdl_dtype_nbytes(op->dtype);
-    if (kdl_dtype_is_floating_point(op->dtype)) {
-        unsigned char *sign = (unsigned char *)values + size - 1;
-        for (uint64_t i = 0; i < count; i++)
-            sign[i * size] &= 0x7f;
-    } else if (op->dtype == KDL_I64) {
-        for (uint64_t *v = values, *end = v + count; v < end; v++)
-            *v = *v >> 63 ? -*v : *v;
-    } else if (op->dtype == KDL_I32) {
-        for (uint32_t *v = values, *end = v + count; v < end; v++)
-            *v = *v >> 31 ? -*v : *v;
+    (void)whole;
+    const void *source = values;
+    if (op->class == &kdl__op_abs_of) {
+        source = kdl__values_memory(&op->source, first);
+        kdl_status status =
+            source ? KDL_OK : kdl__values_range(&op->source, worker, first, count, values);
+        if (status)
+            return status;
+        source = source ? source : values;
     }
+    worker->cursor->kernels->absolute(op->dtype, source, values, count);
     return KDL_OK;
 }
 
@@ -315,6 +286,14 @@ static kdl_status check_abs(kdl__op *op, kdl_context *ctx, const char *place)
                             "\"abs_cpu\" not implemented for 'Bool'");
     return KDL_OK;
 }
+
+/* In one pass; never recorded, where copies cost nothing. */
+static const kdl__op_class kdl__op_abs_of = {
+    .name = "abs_of",
+    .flags = KDL__OP_SOURCE,
+    .range = abs_range,
+    .check = check_abs,
+};
 
 const kdl__op_class kdl__op_abs = {
     .name = "abs",
@@ -337,56 +316,36 @@ kdl_status kdl_abs_(kdl_tensor *tensor)
     return apply_abs(tensor, __func__);
 }
 
-kdl_tensor *kdl_abs(kdl_tensor *tensor)
+/* Of values in memory into another tensor there. */
+static kdl_status absolute_of(kdl_tensor *tensor, kdl_tensor *result, const char *place)
 {
-    kdl_tensor *values = kdl_detach(tensor), *result = values ? kdl_clone(values) : NULL;
-    kdl_tensor_release(values);
-    if (result && apply_abs(result, __func__)) {
+    kdl__op op = { .class = &kdl__op_abs_of };
+    kdl_status status = kdl__values_of(tensor, false, &op.source);
+    return status ? status : kdl__op_apply(result, &op, NULL, place);
+}
+
+/* Without a record. */
+static kdl_tensor *absolute(kdl_tensor *tensor, const char *place)
+{
+    const bool in_memory = tensor && !tensor->ctx->deferred;
+    kdl_tensor *result = in_memory ? kdl_empty_like(tensor) : kdl_clone(tensor);
+    if (result && (in_memory ? absolute_of(tensor, result, place) : apply_abs(result, place))) {
         kdl_tensor_release(result);
         return NULL;
     }
+    return result;
+}
+
+kdl_tensor *kdl_abs(kdl_tensor *tensor)
+{
+    kdl_tensor *values = kdl_detach(tensor), *result = absolute(values, __func__);
+    kdl_tensor_release(values);
     if (result && kdl__tape_wants(tensor))
         tensor->ctx->tape->absolute(tensor, result);
     return result;
 }
 
 /* ---- comparisons ------------------------------------------------------------------------- */
-
-enum { EQ, NE, LT, LE, GT, GE };
-
-#define COMPARE(type)                                                                              \
-    do {                                                                                           \
-        const type *a = values, b = *(const type *)number;                                         \
-        for (uint64_t i = 0; i < count; i++)                                                       \
-            out[i] = relation == EQ   ? a[i] == b                                                  \
-                     : relation == NE ? a[i] != b                                                  \
-                     : relation == LT ? a[i] < b                                                   \
-                     : relation == LE ? a[i] <= b                                                  \
-                     : relation == GT ? a[i] > b                                                   \
-                                      : a[i] >= b;                                                 \
-    } while (0)
-
-static void compare(ptrdiff_t relation, kdl_dtype computed, const void *values, const void *number,
-                    uint64_t count, unsigned char *out)
-{
-    switch (computed) {
-    case KDL_F32:
-        COMPARE(float);
-        break;
-    case KDL_F64:
-        COMPARE(double);
-        break;
-    case KDL_I64:
-        COMPARE(int64_t);
-        break;
-    case KDL_I32:
-        COMPARE(int32_t);
-        break;
-    default:
-        COMPARE(uint8_t);
-        break;
-    }
-}
 
 static kdl_status compare_range(const kdl__op *op, const void *whole, kdl__worker *worker,
                                 uint64_t first, uint64_t count, void *values)
@@ -398,10 +357,16 @@ static kdl_status compare_range(const kdl__op *op, const void *whole, kdl__worke
     bool whole_number = is_whole(value);
     kdl_dtype common =
         kdl_dtype_is_floating_point(op->source.dtype) || whole_number ? op->source.dtype : KDL_F32;
+    const kdl__relation relation = (kdl__relation)(op->class - kdl__op_comparisons);
     kdl_dtype computed = computed_in(common);
     piece number, own, source;
     unsigned char answers[PIECE];
     widen_number(kernels, value, common == KDL_BOOL ? KDL_I64 : common, &number);
+    const void *memory = kdl__values_memory(&op->source, first);
+    if (memory && computed == op->source.dtype && op->dtype == KDL_BOOL) {
+        kernels->compare(computed, relation, memory, &number, values, count);
+        return KDL_OK;
+    }
     char *at = values;
     for (uint64_t n; count > 0; count -= n, first += n, at += n * kdl_dtype_nbytes(op->dtype)) {
         n = count < PIECE ? count : PIECE;
@@ -409,7 +374,7 @@ static kdl_status compare_range(const kdl__op *op, const void *whole, kdl__worke
         if (status)
             return status;
         widen(kernels, op->source.dtype, source.bytes, common, &own, n);
-        compare(op->class - kdl__op_comparisons, computed, &own, &number, n, answers);
+        kernels->compare(computed, relation, &own, &number, answers, n);
         kernels->convert(KDL_BOOL, answers, op->dtype, at, n);
     }
     return KDL_OK;
@@ -420,8 +385,8 @@ static kdl_status compare_range(const kdl__op *op, const void *whole, kdl__worke
         .name = word, .flags = KDL__OP_SOURCE, .number_names = { "value" }, .range = compare_range \
     }
 const kdl__op_class kdl__op_comparisons[KDL__COMPARISON_COUNT] = {
-    [EQ] = COMPARISON("eq"), [NE] = COMPARISON("ne"), [LT] = COMPARISON("lt"),
-    [LE] = COMPARISON("le"), [GT] = COMPARISON("gt"), [GE] = COMPARISON("ge"),
+    [KDL__EQ] = COMPARISON("eq"), [KDL__NE] = COMPARISON("ne"), [KDL__LT] = COMPARISON("lt"),
+    [KDL__LE] = COMPARISON("le"), [KDL__GT] = COMPARISON("gt"), [KDL__GE] = COMPARISON("ge"),
 };
 
 static kdl_tensor *apply_comparison(kdl_tensor *tensor, int relation, double value,
@@ -445,9 +410,9 @@ static kdl_tensor *apply_comparison(kdl_tensor *tensor, int relation, double val
     {                                                                                              \
         return apply_comparison(tensor, relation, value, __func__);                                \
     }
-DEFINE_COMPARISON(kdl_eq, EQ)
-DEFINE_COMPARISON(kdl_ne, NE)
-DEFINE_COMPARISON(kdl_lt, LT)
-DEFINE_COMPARISON(kdl_le, LE)
-DEFINE_COMPARISON(kdl_gt, GT)
-DEFINE_COMPARISON(kdl_ge, GE)
+DEFINE_COMPARISON(kdl_eq, KDL__EQ)
+DEFINE_COMPARISON(kdl_ne, KDL__NE)
+DEFINE_COMPARISON(kdl_lt, KDL__LT)
+DEFINE_COMPARISON(kdl_le, KDL__LE)
+DEFINE_COMPARISON(kdl_gt, KDL__GT)
+DEFINE_COMPARISON(kdl_ge, KDL__GE)

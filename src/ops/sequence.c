@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/half.h"
 #include "ops/ops.h"
 
 static const kdl_tensor_options default_options = KDL_TENSOR_DEFAULTS;
@@ -73,49 +72,6 @@ kdl_tensor *kdl_eye_with(kdl_context *ctx, int64_t n, int64_t m, const kdl_tenso
 
 enum { CHUNK = 256 }; /* elements computed at a time, before they become the op's dtype */
 
-/* A number as it is when it was stored in the dtype. */
-static double stored(kdl_dtype dtype, double value)
-{
-    switch (dtype) {
-    case KDL_F64:
-        return value;
-    case KDL_F16:
-        return kdl__f16_to_f32(kdl__f32_to_f16((float)value));
-    case KDL_BF16:
-        return kdl__bf16_to_f32(kdl__f32_to_bf16((float)value));
-    default:
-        return (float)value;
-    }
-}
-
-/*
- * How PyTorch's kernel counts, with AVX2 and AVX-512 alike: in vectors of 32 bytes, as long as
- * there are pairs of them, whose first element is stored before the others are counted from it;
- * the elements behind are all counted from `start`. In double for f32 and f64, in float for the
- * 16-bit types. The compiler fused the multiplications and additions, but not those in bf16 vectors.
- */
-typedef struct counting {
-    kdl_dtype dtype;
-    uint64_t lanes;      /* elements of a vector */
-    uint64_t in_vectors; /* how many elements lie in pairs of vectors */
-} counting;
-
-#define COUNT(name, type, fused)                                                                   \
-    static void name(const counting *how, type start, type step, uint64_t first, uint64_t n,       \
-                     type *out)                                                                    \
-    {                                                                                              \
-        type base = 0;                                                                             \
-        for (uint64_t i = 0; i < n; i++) {                                                         \
-            uint64_t at = first + i, lane = at < how->in_vectors ? at % how->lanes : 0;            \
-            if (i == 0 || lane == 0)                                                               \
-                base = (type)stored(how->dtype, fused(step, (type)(at - lane), start));            \
-            out[i] =                                                                               \
-                how->dtype == KDL_BF16 ? base + (type)lane * step : fused((type)lane, step, base); \
-        }                                                                                          \
-    }
-COUNT(count_doubles, double, fma)
-COUNT(count_floats, float, fmaf)
-
 /* As x86-64 converts it; kdl__scalar_check() lets no more than 2^63 itself pass beyond int64. */
 static int64_t truncated(double value)
 {
@@ -134,26 +90,27 @@ static kdl_status arange_range(const kdl__op *op, const void *whole, kdl__worker
     (void)whole;
     const double start = op->number[0], step = op->number[1];
     const size_t size = kdl_dtype_nbytes(op->dtype);
-    const uint64_t numel = (uint64_t)op->region.numel, lanes = 32 / size;
-    const counting how = { op->dtype, lanes, numel - numel % (2 * lanes) };
+    const uint64_t numel = (uint64_t)op->region.numel;
     const kdl__kernels *kernels = worker->cursor->kernels;
     char *out = values;
-    for (uint64_t n; count > 0; count -= n, first += n, out += n * size) {
-        n = count < CHUNK ? count : CHUNK;
-        if (!kdl_dtype_is_floating_point(op->dtype)) {
-            int64_t integers[CHUNK];
-            count_integers(truncated(start), truncated(step), first, n, integers);
-            kernels->convert(KDL_I64, integers, op->dtype, out, n);
-        } else if (size == 2) {
-            float floats[CHUNK];
-            count_floats(&how, (float)start, (float)step, first, n, floats);
-            kernels->convert(KDL_F32, floats, op->dtype, out, n);
-        } else {
-            double doubles[CHUNK];
-            count_doubles(&how, start, step, first, n, doubles);
-            kernels->convert(KDL_F64, doubles, op->dtype, out, n);
+    if (op->dtype == KDL_F32)
+        kernels->arange_f32(start, step, numel, first, count, values);
+    else if (op->dtype == KDL_F64)
+        kernels->arange_f64(start, step, numel, first, count, values);
+    else
+        for (uint64_t n; count > 0; count -= n, first += n, out += n * size) {
+            n = count < CHUNK ? count : CHUNK;
+            if (kdl_dtype_is_floating_point(op->dtype)) {
+                float floats[CHUNK];
+                (op->dtype == KDL_F16 ? kernels->arange_f16 : kernels->arange_bf16)(
+                    (float)start, (float)step, numel, first, n, floats);
+                kernels->convert(KDL_F32, floats, op->dtype, out, n);
+            } else {
+                int64_t integers[CHUNK];
+                count_integers(truncated(start), truncated(step), first, n, integers);
+                kernels->convert(KDL_I64, integers, op->dtype, out, n);
+            }
         }
-    }
     return KDL_OK;
 }
 
@@ -237,39 +194,39 @@ kdl_tensor *kdl_arange_with(kdl_context *ctx, double start, double end, double s
 
 /* ---- linspace ---------------------------------------------------------------------------- */
 
-/*
- * From both ends towards the middle, so that both are met. With what GCC fuses in PyTorch's builds;
- * integers are computed in double.
- */
-#define DIVIDE(name, type, fused)                                                                  \
-    static void name(type start, type end, uint64_t steps, uint64_t first, uint64_t n, type *out)  \
-    {                                                                                              \
-        const type step = (end - start) / (type)(steps - 1);                                       \
-        for (uint64_t i = 0; i < n; i++) {                                                         \
-            uint64_t at = first + i;                                                               \
-            out[i] = at < steps / 2 ? fused(step, (type)at, start)                                 \
-                                    : fused(-step, (type)(steps - at - 1), end);                   \
-        }                                                                                          \
-    }
-DIVIDE(divide_doubles, double, fma)
-DIVIDE(divide_floats, float, fmaf)
-
-/* The 16-bit types: every intermediate result is stored. */
-static void divide_halves(kdl_dtype dtype, double start, double end, uint64_t steps, uint64_t first,
-                          uint64_t n, float *out)
+/* Numbers as they are when they were stored in the dtype. */
+static void store(const kdl__kernels *kernels, kdl_dtype dtype, float *values, size_t n)
 {
-    const float from = (float)stored(dtype, start), to = (float)stored(dtype, end);
-    const float step = (float)stored(dtype, to - from) / (float)stored(dtype, (float)(steps - 1));
-    const float stored_step = (float)stored(dtype, step);
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t at = first + i;
-        bool before = at < steps / 2;
-        float number = (float)stored(dtype, (float)(before ? at : steps - at - 1));
-        float distance = (float)stored(dtype, stored_step * number);
-        out[i] = before ? from + distance : to - distance;
-    }
+    uint16_t stored[CHUNK];
+    kernels->convert(KDL_F32, values, dtype, stored, n);
+    kernels->convert(dtype, stored, KDL_F32, values, n);
 }
 
+/* The 16-bit types: every intermediate result is stored. Two at least, a chunk at most. */
+static void divide_halves(const kdl__kernels *kernels, const kdl__op *op, uint64_t first, size_t n,
+                          float *out)
+{
+    const uint64_t steps = (uint64_t)op->region.numel;
+    float ends[] = { (float)op->number[0], (float)op->number[1] }, step, last = (float)(steps - 1);
+    store(kernels, op->dtype, ends, 2);
+    step = ends[1] - ends[0];
+    store(kernels, op->dtype, &step, 1);
+    store(kernels, op->dtype, &last, 1);
+    step /= last;
+    store(kernels, op->dtype, &step, 1);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t at = first + i;
+        out[i] = (float)(at < steps / 2 ? at : steps - at - 1);
+    }
+    store(kernels, op->dtype, out, n);
+    for (size_t i = 0; i < n; i++)
+        out[i] *= step;
+    store(kernels, op->dtype, out, n);
+    for (size_t i = 0; i < n; i++)
+        out[i] = first + i < steps / 2 ? ends[0] + out[i] : ends[1] - out[i];
+}
+
+/* Integers are computed in double. */
 static kdl_status linspace_range(const kdl__op *op, const void *whole, kdl__worker *worker,
                                  uint64_t first, uint64_t count, void *values)
 {
@@ -277,24 +234,26 @@ static kdl_status linspace_range(const kdl__op *op, const void *whole, kdl__work
     const double start = op->number[0], end = op->number[1];
     const size_t size = kdl_dtype_nbytes(op->dtype);
     const uint64_t steps = (uint64_t)op->region.numel;
-    const bool is_float = kdl_dtype_is_floating_point(op->dtype);
     const kdl__kernels *kernels = worker->cursor->kernels;
     char *out = values;
-    for (uint64_t n; count > 0; count -= n, first += n, out += n * size) {
-        n = count < CHUNK ? count : CHUNK;
-        if (op->dtype == KDL_F32) {
-            divide_floats((float)start, (float)end, steps, first, n, (float *)out);
-        } else if (is_float && size == 2) {
-            float floats[CHUNK];
-            divide_halves(op->dtype, start, end, steps, first, n, floats);
-            kernels->convert(KDL_F32, floats, op->dtype, out, n);
-        } else {
-            double doubles[CHUNK];
-            divide_doubles(is_float ? start : (double)truncated(start),
-                           is_float ? end : (double)truncated(end), steps, first, n, doubles);
-            kernels->convert(KDL_F64, doubles, op->dtype, out, n);
+    if (op->dtype == KDL_F32)
+        kernels->linspace_f32((float)start, (float)end, steps, first, count, values);
+    else if (op->dtype == KDL_F64)
+        kernels->linspace_f64(start, end, steps, first, count, values);
+    else
+        for (uint64_t n; count > 0; count -= n, first += n, out += n * size) {
+            n = count < CHUNK ? count : CHUNK;
+            if (kdl_dtype_is_floating_point(op->dtype)) {
+                float floats[CHUNK];
+                divide_halves(kernels, op, first, n, floats);
+                kernels->convert(KDL_F32, floats, op->dtype, out, n);
+            } else {
+                double doubles[CHUNK];
+                kernels->linspace_f64((double)truncated(start), (double)truncated(end), steps,
+                                      first, n, doubles);
+                kernels->convert(KDL_F64, doubles, op->dtype, out, n);
+            }
         }
-    }
     return KDL_OK;
 }
 

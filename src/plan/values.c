@@ -103,6 +103,14 @@ void kdl__values_drop(kdl__values *values)
     kdl__history_drop(values->node);
 }
 
+const void *kdl__values_memory(const kdl__values *values, uint64_t first)
+{
+    if (!values->storage || !kdl__region_is_contiguous(&values->region))
+        return NULL;
+    return (const char *)values->storage->data +
+           ((uint64_t)values->region.offset + first) * kdl_dtype_nbytes(values->dtype);
+}
+
 kdl_status kdl__values_range(const kdl__values *values, kdl__worker *worker, uint64_t first,
                              uint64_t count, void *out)
 {
@@ -179,10 +187,9 @@ static kdl_status copy_range(const kdl__op *op, const void *whole, kdl__worker *
     if (source->dtype == op->dtype)
         return kdl__values_range(source, worker, first, count, values);
     const kdl__kernels *kernels = worker->cursor->kernels;
-    if (source->storage && kdl__region_is_contiguous(&source->region)) {
-        const char *data = source->storage->data;
-        data += ((uint64_t)source->region.offset + first) * kdl_dtype_nbytes(source->dtype);
-        kernels->convert(source->dtype, data, op->dtype, values, count);
+    const void *memory = kdl__values_memory(source, first);
+    if (memory) {
+        kernels->convert(source->dtype, memory, op->dtype, values, count);
         return KDL_OK;
     }
     enum { PIECE = 2048 };

@@ -2,6 +2,7 @@
 /* The table of the AVX2 kernels. */
 #include "kernels/avx2/lanes_avx2.h"
 #include "kernels/avx2/avx2.h"
+#include "kernels/elements.h"
 #include "kernels/lanes/constant.h"
 #include "kernels/lanes/convert.h"
 #include "kernels/lanes/normal.h"
@@ -28,4 +29,5 @@ const kdl__kernels kdl__kernels_avx2 = {
     .jump_apply = kdl__jump_apply_pclmul,
     .jump_pays_from = 190000,
     .tile_f64 = kdl__tile_f64_avx2,
+    KDL__ELEMENT_KERNELS,
 };

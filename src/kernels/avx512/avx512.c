@@ -3,6 +3,7 @@
 #include "kernels/avx512/lanes_avx512.h"
 #include "kernels/avx2/avx2.h"
 #include "kernels/avx512/avx512.h"
+#include "kernels/elements.h"
 #include "kernels/lanes/constant.h"
 #include "kernels/lanes/convert.h"
 #include "kernels/lanes/normal.h"
@@ -14,7 +15,7 @@
     .uniform_f16 = uniform_f16, .uniform_bf16 = uniform_bf16, .uniform_f64 = uniform_f64,          \
     .normal_f32 = normal_f32, .normal_f16 = normal_f16, .normal_bf16 = normal_bf16,                \
     .normal_f64 = normal_f64, .convert = convert, .list_outside_f32 = list_outside_f32,            \
-    .fill = fill, .tile_f64 = kdl__tile_f64_avx2
+    .fill = fill, .tile_f64 = kdl__tile_f64_avx2, KDL__ELEMENT_KERNELS
 
 const kdl__kernels kdl__kernels_avx512 = {
     .name = "avx512",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of the NEON kernels: they differ in the jump. */
 #include "kernels/neon/lanes_neon.h"
+#include "kernels/elements.h"
 #include "kernels/lanes/constant.h"
 #include "kernels/lanes/convert.h"
 #include "kernels/lanes/normal.h"
@@ -12,7 +13,7 @@
     .uniform_f16 = uniform_f16, .uniform_bf16 = uniform_bf16, .uniform_f64 = uniform_f64,          \
     .normal_f32 = normal_f32, .normal_f16 = normal_f16, .normal_bf16 = normal_bf16,                \
     .normal_f64 = normal_f64, .convert = convert, .fill = fill, .tile_f64 = kdl__tile_f64_ref,     \
-    .list_outside_f32 = kdl__list_outside_f32_ref
+    .list_outside_f32 = kdl__list_outside_f32_ref, KDL__ELEMENT_KERNELS
 
 /* Where jumping pays has not been measured on such a processor: as on x86-64. */
 const kdl__kernels kdl__kernels_neon = {

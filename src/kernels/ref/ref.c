@@ -3,6 +3,7 @@
 #include "kernels/ref/ref.h"
 
 #include <string.h>
+#include "kernels/elements.h"
 #include "kernels/mt19937.h"
 
 void kdl__draws_ref(kdl__mt *mt, uint32_t *out, size_t n)
@@ -76,4 +77,5 @@ const kdl__kernels kdl__kernels_ref = {
     .jump_apply = kdl__jump_apply_ref,
     .jump_pays_from = 500000,
     .tile_f64 = kdl__tile_f64_ref,
+    KDL__ELEMENT_KERNELS,
 };
