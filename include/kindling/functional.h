@@ -139,7 +139,7 @@ typedef struct kdl_f_embedding_options {
  * longer by that norm are first shortened to it, in place. scale_grad_by_freq divides a row's
  * gradient by how often it was asked for. With `sparse` a leaf's gradient has the rows that were
  * asked for only (kdl_tensor_grad_rows()). IndexError for an index outside the table, RuntimeError
- * for other dtypes.
+ * for other dtypes, NotImplementedError for max_norm of f16 and bf16.
  */
 #define kdl_f_embedding(input, weight, ...)                                                        \
     KDL__WITH(kdl_f_embedding_options, KDL_F_EMBEDDING_DEFAULTS, (__VA_ARGS__),                    \

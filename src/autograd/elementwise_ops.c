@@ -101,13 +101,27 @@ kdl_tensor *kdl__apply_unary(kdl_tensor *tensor, int which, kdl__numbers numbers
     return y ? kdl__cast(y, tensor->storage->dtype) : NULL;
 }
 
+/* kdl_abs() computes in every dtype, so what it saves may be f16 or bf16. */
+static void abs_backward(kdl__function *function, kdl_tensor *grad)
+{
+    kdl__scope scope = { 0 };
+    kdl_dtype dtype = grad->storage->dtype;
+    kdl_tensor *x = kdl__saved_value(function, 0);
+    kdl_tensor *values = kdl__hold(&scope, x ? kdl_to(x, computed_in(dtype)) : NULL);
+    kdl_tensor *g = kdl__hold(&scope, values ? kdl_to(grad, computed_in(dtype)) : NULL);
+    if (g)
+        kdl__give(function, 0,
+                  kdl__cast(kdl__compute_derivative(&kdl__unaries[KDL__UNARY_abs], g, values,
+                                                    function->numbers),
+                            dtype));
+    kdl__close(&scope, NULL);
+}
+
+static const kdl__function_class abs_class = { "AbsBackward0", abs_backward };
+
 void kdl__record_abs(kdl_tensor *source, kdl_tensor *result)
 {
-    kdl__function *function = kdl__record(result, &unary_classes[KDL__UNARY_abs], 1, source);
-    if (function) {
-        function->table = &kdl__unaries[KDL__UNARY_abs];
-        kdl__save(function, 0, source);
-    }
+    kdl__save(kdl__record(result, &abs_class, 1, source), 0, source);
 }
 
 #define DEFINE_UNARY(public, which)                                                                \

@@ -37,25 +37,58 @@ static int64_t length_of(const kdl_tensor *tensor, int *dim)
 
 /* ---- moments ----------------------------------------------------------------------------- */
 
-kdl_tensor *kdl_var_dim(kdl_tensor *tensor, int dim, double correction, bool keepdim)
+/*
+ * The tensor less the first element along `dim`, a constant: as elements that are all the same then
+ * have a mean without rounding, their variance is 0. One reference.
+ */
+static kdl_tensor *less_first(kdl_tensor *tensor, int dim)
+{
+    kdl__scope scope = { 0 };
+    kdl_tensor *constant = kdl__hold(&scope, kdl_detach(tensor));
+    kdl_tensor *first = constant;
+    if (constant && constant->ndim > 0 && constant->dims[dim] > 0)
+        first = kdl__hold(&scope, kdl_narrow(constant, dim, 0, 1));
+    else if (constant && constant->ndim > 0)
+        return kdl__close(&scope, kdl_tensor_retain(tensor));
+    return kdl__close(&scope, kdl_sub_tensor(tensor, first));
+}
+
+static kdl_tensor *variance(kdl_tensor *tensor, int dim, double correction, bool keepdim)
 {
     kdl__scope scope = { 0 };
     int64_t count = length_of(tensor, &dim);
     if (count < 0)
         return NULL;
-    kdl_tensor *mean = kdl__hold(&scope, kdl_mean_dim(tensor, dim, true));
-    kdl_tensor *difference = kdl__hold(&scope, kdl_sub_tensor(tensor, mean));
+    kdl_tensor *shifted = kdl__hold(&scope, less_first(tensor, dim));
+    kdl_tensor *mean = kdl__hold(&scope, kdl_mean_dim(shifted, dim, true));
+    kdl_tensor *difference = kdl__hold(&scope, kdl_sub_tensor(shifted, mean));
     kdl_tensor *squares = kdl__hold(&scope, kdl_square(difference));
     kdl_tensor *sum = kdl__hold(&scope, kdl_sum_dim(squares, dim, keepdim));
     double divisor = (double)count - correction;
     return kdl__close(&scope, kdl_div(sum, divisor > 0 ? divisor : 0));
 }
 
+kdl_tensor *kdl_var_dim(kdl_tensor *tensor, int dim, double correction, bool keepdim)
+{
+    kdl__scope scope = { 0 };
+    kdl_tensor *x = kdl__hold(&scope, kdl__operand(tensor, __func__));
+    kdl_tensor *result = x ? variance(x, dim, correction, keepdim) : NULL;
+    return kdl__close(&scope, result ? kdl__cast(result, tensor->storage->dtype) : NULL);
+}
+
 kdl_tensor *kdl_std_dim(kdl_tensor *tensor, int dim, double correction, bool keepdim)
 {
     kdl__scope scope = { 0 };
-    kdl_tensor *variance = kdl__hold(&scope, kdl_var_dim(tensor, dim, correction, keepdim));
-    return kdl__close(&scope, kdl_sqrt(variance));
+    kdl_tensor *x = kdl__hold(&scope, kdl__operand(tensor, __func__));
+    if (!x)
+        return NULL;
+    kdl_tensor *squared = kdl__hold(&scope, variance(x, dim, correction, keepdim));
+    /* Where it is 0, so is the gradient, which the root alone would make 0 times infinity. */
+    kdl_tensor *none = kdl__hold(&scope, kdl_eq(squared, 0));
+    kdl_tensor *positive = kdl__hold(&scope, kdl_masked_fill(squared, none, 1));
+    kdl_tensor *root = kdl__hold(&scope, kdl_sqrt(positive));
+    kdl_tensor *result = kdl_masked_fill(root, none, 0);
+    return kdl__close(&scope, kdl__cast(result, tensor->storage->dtype));
 }
 
 /* ---- extremes that share their gradient ---------------------------------------------------- */

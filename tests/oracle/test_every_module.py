@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every class of torch.nn that Kindling has computes, forward and backward, as PyTorch's does."""
 import ctypes
+import inspect
 
 import pytest
 import torch
@@ -98,6 +99,7 @@ CALLS = {
 # Their inputs or their children are made by others: tested where those are.
 ELSEWHERE = {"Sequential", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "TransformerEncoder",
              "TransformerDecoder"}
+RECURRENT = {"RNN", "LSTM", "GRU"}  # their signatures do not say what they take
 
 
 @pytest.fixture(scope="module")
@@ -105,18 +107,18 @@ def context():
     return Training(load_training(default_path(BUILD)))
 
 
-def make(what):
+def make(what, dtype):
     """An input: of sizes, from N(0, 1), with gradients; or as its first word says."""
     if not isinstance(what[0], str):
-        return torch.randn(what, requires_grad=True)
+        return torch.randn(what, dtype=dtype, requires_grad=True)
     kind, *rest = what
     if kind == "labels":
         return torch.randint(0, rest[0], rest[1])
     if kind == "number":
         return torch.tensor(rest)
     if kind == "signs":
-        return torch.randint(0, 2, rest[0]).mul(2).sub(1).float()
-    values = torch.rand(rest[0]).mul(0.9).add(0.05)
+        return torch.randint(0, 2, rest[0]).mul(2).sub(1).to(dtype)
+    values = torch.rand(rest[0], dtype=dtype).mul(0.9).add(0.05)
     return values.requires_grad_() if kind == "probabilities" else values
 
 
@@ -132,11 +134,14 @@ def test_all_are_here(context):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_computes(context, name):
+@pytest.mark.parametrize("dtype", (torch.float32, torch.float64), ids=str)
+def test_computes(context, name, dtype):
     call, inputs = CALLS[name]
+    if name in RECURRENT or "dtype" in inspect.signature(getattr(nn, name).__init__).parameters:
+        call = f"{call[:-1]}, dtype={dtype})".replace("(, ", "(")
     ours, theirs = twins(context, call, seed=3)
     ours, theirs = context.child(ours, 0), theirs[0]
-    values = [make(what) for what in inputs]
+    values = [make(what, dtype) for what in inputs]
     for value in values:
         value.grad = None
     torch.manual_seed(5)
@@ -146,7 +151,7 @@ def test_computes(context, name):
     got = context.module_call(ours, *mine)[0]
     expected = expected[0] if isinstance(expected, tuple) else expected
     assert_close(got.torch().contiguous(), expected.detach(), name)
-    weights = torch.randn(expected.shape)
+    weights = torch.randn(expected.shape, dtype=dtype)
     expected.backward(weights)
     context.backward(got, context.tensor(weights))
     for value, tensor in zip(values, mine):

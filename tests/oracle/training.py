@@ -301,9 +301,15 @@ def twins(context, *calls, seed=0):
     return ours, theirs
 
 
-def assert_close(ours, theirs, *what):
-    """Within 1e-5 (f64: 1e-10) of the result's scale; the same infinities and NaNs."""
+def assert_close(ours, theirs, *what, least=1e-30):
+    """
+    Within 1e-5 (f64: 1e-10) of the result's scale, or of `least` where that is larger; the same
+    infinities and NaNs.
+    """
     assert ours.dtype == theirs.dtype and ours.shape == theirs.shape, what
+    if not theirs.is_floating_point():
+        assert torch.equal(ours, theirs), what
+        return
     limit = {torch.float64: 1e-10, torch.float32: 1e-5}.get(theirs.dtype, 1e-2)
     special = ~theirs.isfinite()
     assert torch.equal(special, ~ours.isfinite()), what
@@ -311,5 +317,5 @@ def assert_close(ours, theirs, *what):
     difference = (ours.double() - theirs.double())[~special].abs()
     scale = theirs.double()[~special].abs()
     if difference.numel():
-        assert float(difference.max()) <= limit * max(float(scale.max()), 1e-30), (
+        assert float(difference.max()) <= limit * max(float(scale.max()), least), (
             what, float(difference.max()), float(scale.max()))

@@ -91,6 +91,32 @@ static void test_rrelu(void **state)
     kdl_tensor_release(x);
 }
 
+/* What abs() saves of f16 is no f32. */
+static void test_abs_of_halves(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_tensor *x = kdl_linspace(ctx, -2, 2, 5, .dtype = KDL_F16, .requires_grad = true);
+    kdl_tensor *y = kdl_abs(x), *sum = kdl_sum(y);
+    assert_int_equal(kdl_backward(sum), KDL_OK);
+    for (int64_t i = 0; i < 5; i++)
+        assert_float_equal(kdl_tensor_get(kdl_tensor_grad(x), &i), i < 2 ? -1 : i > 2, 0);
+    release_all(x, y, sum);
+}
+
+/* Elements that are all the same deviate by nothing, and get no gradient, not a NaN. */
+static void test_std_of_constants(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_tensor *x = kdl_full(ctx, KDL_SHAPE(2, 7), 0.1, .requires_grad = true);
+    kdl_tensor *std = kdl_std_dim(x, 1, 1, false), *sum = kdl_sum(std);
+    assert_int_equal(kdl_backward(sum), KDL_OK);
+    assert_float_equal(kdl_tensor_item(sum), 0, 0);
+    for (int64_t i = 0; i < 14; i++)
+        assert_float_equal(kdl_tensor_get(kdl_tensor_grad(x), (const int64_t[]){ i / 7, i % 7 }), 0,
+                           0);
+    release_all(x, std, sum);
+}
+
 /* ---- failing memory ---------------------------------------------------------------------- */
 
 static kdl_status run_modules(kdl_context *ctx, void *unused)
@@ -124,6 +150,8 @@ int main(void)
         TRAINING_TEST(test_finite_differences),
         TRAINING_TEST(test_channels),
         TRAINING_TEST(test_rrelu),
+        TRAINING_TEST(test_abs_of_halves),
+        TRAINING_TEST(test_std_of_constants),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
