@@ -12,7 +12,7 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 layers="base kernels tensor random plan ops init recipe nn checkpoint models"
 layers+=" compute autograd forward optim data" # of libkindling_train
 homes="dtype:base options:base each:base module:nn layer:nn description:nn scheme:init kindling:cli"
-homes+=" math:autograd functional:autograd lr:optim train:cli"
+homes+=" math:autograd indexing:autograd functional:autograd lr:optim train:cli"
 longest=650
 
 folders=()

@@ -9,6 +9,7 @@
 #include "kindling/functional_window.h"
 #include "kindling/functional_loss.h"
 #include "kindling/functional_sequence.h"
+#include "kindling/indexing.h"
 #include "kindling/layer.h"
 #include "kindling/math.h"
 

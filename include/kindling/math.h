@@ -38,7 +38,7 @@ KDL_API kdl_tensor *kdl_pow_tensor(kdl_tensor *a, kdl_tensor *b);
 /** torch.maximum, torch.minimum: a NaN wins; equal elements share the gradient. */
 KDL_API kdl_tensor *kdl_maximum(kdl_tensor *a, kdl_tensor *b);
 KDL_API kdl_tensor *kdl_minimum(kdl_tensor *a, kdl_tensor *b);
-/** torch.where(condition, a, b): `condition` is bool. RuntimeError for another dtype. */
+/** torch.where(condition, a, b): `condition` is bool, a and b of any dtype. RuntimeError. */
 KDL_API kdl_tensor *kdl_where(kdl_tensor *condition, kdl_tensor *a, kdl_tensor *b);
 
 /* ---- functions of each element ----------------------------------------------------------- */
@@ -84,12 +84,30 @@ KDL_API kdl_tensor *kdl_clamp(kdl_tensor *tensor, double min, double max);
 
 /* ---- reductions: `dim` may be negative ---------------------------------------------------- */
 
-/** tensor.sum(), tensor.mean(): of all elements, a tensor without dimensions. */
+/**
+ * tensor.sum(), tensor.mean(): of all elements, a tensor without dimensions. The sum of integers and
+ * of bool is i64.
+ */
 KDL_API kdl_tensor *kdl_sum(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_mean(kdl_tensor *tensor);
 /** tensor.sum(dim, keepdim), tensor.mean(dim, keepdim). IndexError. */
 KDL_API kdl_tensor *kdl_sum_dim(kdl_tensor *tensor, int dim, bool keepdim);
 KDL_API kdl_tensor *kdl_mean_dim(kdl_tensor *tensor, int dim, bool keepdim);
+/** The same over `count` dimensions at once; none: over all. RuntimeError for one named twice. */
+KDL_API kdl_tensor *kdl_sum_dims(kdl_tensor *tensor, int count, const int *dims, bool keepdim);
+KDL_API kdl_tensor *kdl_mean_dims(kdl_tensor *tensor, int count, const int *dims, bool keepdim);
+/**
+ * tensor.max(), min(): of all elements; equal ones share the gradient. RuntimeError where there is no
+ * element. tensor.prod(), var(correction), std(correction) likewise.
+ */
+KDL_API kdl_tensor *kdl_max(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_min(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_prod(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_var(kdl_tensor *tensor, double correction);
+KDL_API kdl_tensor *kdl_std(kdl_tensor *tensor, double correction);
+/** tensor.any(), all(): bool, of any dtype; what is not 0 is true. */
+KDL_API kdl_tensor *kdl_any(kdl_tensor *tensor);
+KDL_API kdl_tensor *kdl_all(kdl_tensor *tensor);
 /**
  * tensor.max(dim, keepdim), tensor.min(dim, keepdim): the values; *indices (may be NULL) gets one
  * reference to where they are (i64). The gradient goes to that element. IndexError, also for a
@@ -125,6 +143,14 @@ KDL_API kdl_tensor *kdl_cumsum(kdl_tensor *tensor, int dim);
  * where sizes or dtypes do not fit.
  */
 KDL_API kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b);
+/** torch.bmm(a, b): of two batches (n, i, k) and (n, k, j), not broadcast. RuntimeError. */
+KDL_API kdl_tensor *kdl_bmm(kdl_tensor *a, kdl_tensor *b);
+/**
+ * torch.addmm(input, mat1, mat2, beta=beta, alpha=alpha): beta input + alpha mat1 mat2, of matrices
+ * (i, k) and (k, j); `input` is broadcast to (i, j), and not looked at where beta is 0. RuntimeError.
+ */
+KDL_API kdl_tensor *kdl_addmm(kdl_tensor *input, kdl_tensor *mat1, kdl_tensor *mat2, double beta,
+                              double alpha);
 
 /**
  * torch.use_deterministic_algorithms(mode), torch.are_deterministic_algorithms_enabled(). The mode is
@@ -135,19 +161,6 @@ KDL_API kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b);
  */
 KDL_API void kdl_use_deterministic_algorithms(kdl_context *ctx, bool mode);
 KDL_API bool kdl_are_deterministic_algorithms_enabled(const kdl_context *ctx);
-
-/* ---- elements by indices and masks -------------------------------------------------------- */
-
-/**
- * torch.gather(tensor, dim, index), torch.index_select(tensor, dim, index): indices are i64, of as
- * many dimensions as the tensor, or a vector. Tensors of any dtype. RuntimeError, IndexError.
- */
-KDL_API kdl_tensor *kdl_gather(kdl_tensor *tensor, int dim, kdl_tensor *index);
-KDL_API kdl_tensor *kdl_index_select(kdl_tensor *tensor, int dim, kdl_tensor *index);
-/** torch.masked_select(tensor, mask): one dimension, row by row; mask bool, both broadcast. */
-KDL_API kdl_tensor *kdl_masked_select(kdl_tensor *tensor, kdl_tensor *mask);
-/** torch.masked_fill(tensor, mask, value): `value` where the mask (bool, broadcast) is true. */
-KDL_API kdl_tensor *kdl_masked_fill(kdl_tensor *tensor, kdl_tensor *mask, double value);
 
 /* ---- comparisons: tensors of bool, without gradients ---------------------------------------- */
 
@@ -163,20 +176,6 @@ KDL_API kdl_tensor *kdl_logical_not(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_logical_and(kdl_tensor *a, kdl_tensor *b);
 KDL_API kdl_tensor *kdl_logical_or(kdl_tensor *a, kdl_tensor *b);
 KDL_API kdl_tensor *kdl_logical_xor(kdl_tensor *a, kdl_tensor *b);
-
-/* ---- putting together and taking apart ------------------------------------------------------ */
-
-/** torch.cat(tensors, dim) and torch.stack(tensors, dim), of `count` tensors of one dtype. */
-KDL_API kdl_tensor *kdl_cat(kdl_tensor *const *tensors, int count, int dim);
-KDL_API kdl_tensor *kdl_stack(kdl_tensor *const *tensors, int count, int dim);
-/**
- * torch.split(tensor, split_size, dim), torch.chunk(tensor, chunks, dim): views, one reference each,
- * in `parts`, which has room for `room` (ValueError if that is not enough). Gives how many there
- * are; 0 on failure.
- */
-KDL_API int kdl_split(kdl_tensor *tensor, int64_t split_size, int dim, kdl_tensor **parts,
-                      int room);
-KDL_API int kdl_chunk(kdl_tensor *tensor, int64_t chunks, int dim, kdl_tensor **parts, int room);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include "kindling/autograd.h"
 #include "kindling/data.h"
 #include "kindling/functional.h"
+#include "kindling/indexing.h"
 #include "kindling/kindling.h"
 #include "kindling/lr_scheduler.h"
 #include "kindling/math.h"

@@ -7,6 +7,7 @@
 
 #include "autograd/function.h"
 #include "compute/table.h"
+#include "kindling/indexing.h"
 #include "kindling/math.h"
 
 /* ---- the heap of functions whose gradients have begun to come in -------------------------- */

@@ -434,20 +434,37 @@ static void where_backward(kdl__function *function, kdl_tensor *grad)
 
 static const kdl__function_class where_class = { "WhereBackward0", where_backward };
 
+static bool check_condition(const kdl_tensor *a, const kdl_tensor *condition)
+{
+    if (condition->storage->dtype == KDL_BOOL)
+        return true;
+    kdl__fail_at(a->ctx, "kdl_where", KDL_ERROR_RUNTIME,
+                 "where expected condition to be a boolean tensor, but got a tensor with dtype %s",
+                 kdl_dtype_scalar_name(condition->storage->dtype));
+    return false;
+}
+
+/* Of integers and bool, by way of i64. */
+static kdl_tensor *where_integers(kdl_tensor *condition, kdl_tensor *a, kdl_tensor *b)
+{
+    kdl__scope scope = { 0 };
+    kdl_tensor *x = kdl__hold(&scope, kdl_to(a, KDL_I64)),
+               *y = kdl__hold(&scope, kdl_to(b, KDL_I64));
+    kdl_tensor *result = x && y ? kdl__compute_where(condition, x, y) : NULL;
+    return kdl__cast(kdl__close(&scope, result), kdl__result_type(a, b));
+}
+
 kdl_tensor *kdl_where(kdl_tensor *condition, kdl_tensor *a, kdl_tensor *b)
 {
+    kdl_tensor *all[] = { a, b, condition };
+    if (!kdl__usable(__func__, 3, all) || !check_condition(a, condition))
+        return NULL;
+    if (!kdl_dtype_is_floating_point(kdl__result_type(a, b)))
+        return where_integers(condition, a, b);
     kdl__operands pair;
     if (!kdl__operands_prepare(&pair, a, b, __func__))
         return NULL;
-    kdl_tensor *result = NULL;
-    if (kdl__check_contexts(a, condition, __func__))
-        ;
-    else if (condition->storage->dtype != KDL_BOOL)
-        kdl__fail(a->ctx, KDL_ERROR_RUNTIME,
-                  "where expected condition to be a boolean tensor, but got a tensor with dtype %s",
-                  kdl_dtype_scalar_name(condition->storage->dtype));
-    else
-        result = kdl__compute_where(condition, pair.a, pair.b);
+    kdl_tensor *result = kdl__compute_where(condition, pair.a, pair.b);
     kdl__save(kdl__record(result, &where_class, 2, pair.a, pair.b), 0, condition);
     kdl__operands_free(&pair);
     return kdl__cast(result, pair.dtype);

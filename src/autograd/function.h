@@ -166,6 +166,14 @@ kdl__function *kdl__function_of(kdl_tensor *tensor);
 bool kdl__is_leaf_function(const kdl__function *function);
 /* The function that made what the tensor holds (borrowed); NULL: it is a leaf. */
 kdl__function *kdl__maker(kdl_tensor *tensor);
+/* The result of a composite function, by PyTorch's name of its gradient's. NULL stays NULL. */
+static inline kdl_tensor *kdl__named(kdl_tensor *result, const char *name)
+{
+    kdl__function *function = result ? kdl__maker(result) : NULL;
+    if (function)
+        function->name = name;
+    return result;
+}
 
 /* ---- for the functions that are recorded ------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include "autograd/function.h"
 #include "compute/unary.h"
 #include "kindling/functional.h"
+#include "kindling/ops.h"
 
 /* The last two dimensions exchanged; one reference. */
 static kdl_tensor *transposed(kdl_tensor *tensor)
@@ -119,6 +120,58 @@ kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b)
         result = squeezed(result, -1);
     return kdl__cast(result, a->storage->dtype);
 }
+
+/* ---- bmm, addmm ---------------------------------------------------------------------------- */
+
+static bool check_ndim(const kdl_tensor *tensor, int ndim, const char *name, const char *place)
+{
+    if (tensor->ndim == ndim)
+        return true;
+    kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                 ndim == 3 ? "%s must be a 3D tensor" : "%s must be a matrix, got %d-D tensor",
+                 name, tensor->ndim);
+    return false;
+}
+
+kdl_tensor *kdl_bmm(kdl_tensor *a, kdl_tensor *b)
+{
+    if (!check_product(a, b, __func__) || !check_ndim(a, 3, "batch1", __func__) ||
+        !check_ndim(b, 3, "batch2", __func__))
+        return NULL;
+    if (a->dims[0] != b->dims[0] || a->dims[2] != b->dims[1]) {
+        kdl__fail(a->ctx, KDL_ERROR_RUNTIME,
+                  "Expected size for first two dimensions of batch2 tensor to be: [%" PRId64
+                  ", %" PRId64 "] but got: [%" PRId64 ", %" PRId64 "].",
+                  a->dims[0], a->dims[2], b->dims[0], b->dims[1]);
+        return NULL;
+    }
+    return kdl_matmul(a, b);
+}
+
+kdl_tensor *kdl_addmm(kdl_tensor *input, kdl_tensor *mat1, kdl_tensor *mat2, double beta,
+                      double alpha)
+{
+    kdl_tensor *all[] = { mat1, mat2, input };
+    if (!kdl__usable(__func__, 3, all) || !check_product(mat1, mat2, __func__) ||
+        !check_ndim(mat1, 2, "mat1", __func__) || !check_ndim(mat2, 2, "mat2", __func__))
+        return NULL;
+    if (input->storage->dtype != mat1->storage->dtype) {
+        kdl__fail(input->ctx, KDL_ERROR_RUNTIME,
+                  "self and mat2 must have the same dtype, but got %s and %s",
+                  kdl_dtype_scalar_name(input->storage->dtype),
+                  kdl_dtype_scalar_name(mat1->storage->dtype));
+        return NULL;
+    }
+    kdl__scope scope = { 0 };
+    kdl_tensor *product = kdl__hold(&scope, kdl_matmul(mat1, mat2)), *wide;
+    product = alpha == 1 ? product : kdl__hold(&scope, kdl_mul(product, alpha));
+    wide = kdl__hold(&scope, product ? kdl_expand(input, kdl_tensor_shape(product)) : NULL);
+    if (beta != 1)
+        wide = kdl__hold(&scope, beta == 0 ? kdl_zeros_like(wide) : kdl_mul(wide, beta));
+    return kdl__named(kdl__close(&scope, kdl_add_tensor(product, wide)), "AddmmBackward0");
+}
+
+/* ---- which algorithms ------------------------------------------------------------------------ */
 
 void kdl_use_deterministic_algorithms(kdl_context *ctx, bool mode)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Elements by indices and masks, and tensors in parts. */
+/* Elements by indices and masks, put in their places and tensors in parts. */
 #include <string.h>
 
-#include "autograd/function.h"
+#include "autograd/lines.h"
 #include "compute/gather.h"
-#include "kindling/functional.h"
+#include "kindling/indexing.h"
+#include "kindling/math.h"
 #include "kindling/ops.h"
 
 /* ---- by places --------------------------------------------------------------------------- */
@@ -65,13 +66,13 @@ static bool check_bounds(const kdl_tensor *index, const int64_t *values, int dim
     return true;
 }
 
-static bool check_gather(const kdl_tensor *x, const kdl_tensor *index, int dim)
+static bool check_gather(const kdl_tensor *x, const kdl_tensor *index, int dim, const char *place)
 {
-    const char *place = "kdl_gather";
     int own = x->ndim ? x->ndim : 1, other = index->ndim ? index->ndim : 1;
     if (own != other) {
         kdl__fail_at(x->ctx, place, KDL_ERROR_RUNTIME,
-                     "Index tensor must have the same number of dimensions as input tensor");
+                     "Index tensor must have the same number of dimensions as %s tensor",
+                     strcmp(place, "kdl_gather") == 0 ? "input" : "self");
         return false;
     }
     for (int d = 0; d < index->ndim && d < x->ndim; d++) {
@@ -88,11 +89,11 @@ static bool check_gather(const kdl_tensor *x, const kdl_tensor *index, int dim)
 }
 
 /* Where gather() finds each element, in a row-major tensor of the input's sizes. */
-static kdl_tensor *gather_places(const kdl_tensor *x, kdl_tensor *index, int dim)
+static kdl_tensor *gather_places(const kdl_tensor *x, kdl_tensor *index, int dim, const char *what)
 {
     const int64_t *values = kdl_tensor_data(index);
     int64_t size = x->ndim ? x->dims[dim] : 1;
-    if (!values || !check_bounds(index, values, dim, size, "kdl_gather"))
+    if (!values || !check_bounds(index, values, dim, size, what))
         return NULL;
     kdl_tensor *places = kdl__new_values(x->ctx, KDL_I64, index->ndim, index->dims);
     int64_t *place = places ? places->storage->data : NULL;
@@ -109,32 +110,36 @@ static kdl_tensor *gather_places(const kdl_tensor *x, kdl_tensor *index, int dim
     return places;
 }
 
-/* A dimension of the tensor, or -1 with IndexError; 0 or -1 of one without dimensions: 0. */
-static int dimension(const kdl_tensor *tensor, int dim)
-{
-    return kdl__wrap_dim(tensor->ctx, dim, tensor->ndim ? tensor->ndim : 1);
-}
-
 kdl_tensor *kdl_gather(kdl_tensor *tensor, int dim, kdl_tensor *index)
 {
     kdl_tensor *both[] = { tensor, index };
-    if (!kdl__usable(__func__, 2, both) || (dim = dimension(tensor, dim)) < 0 ||
-        !check_gather(tensor, index, dim))
+    if (!kdl__usable(__func__, 2, both) || (dim = kdl__dim_of(tensor, dim)) < 0 ||
+        !check_gather(tensor, index, dim, __func__))
         return NULL;
     kdl__scope scope = { 0 };
     kdl_tensor *x = kdl__hold(&scope, kdl_contiguous(tensor));
     kdl_tensor *rows = kdl__hold(&scope, kdl_contiguous(index)), *result = NULL;
     if (x && rows)
-        result = gathered(x, gather_places(x, rows, dim), 1, kdl_tensor_shape(rows), &gather_class);
+        result = gathered(x, gather_places(x, rows, dim, __func__), 1, kdl_tensor_shape(rows),
+                          &gather_class);
     return kdl__close(&scope, result);
 }
 
+/* How many elements belong to one index of a dimension, one behind the other. */
+static int64_t run_behind(const kdl_tensor *x, int dim)
+{
+    int64_t run = 1;
+    for (int d = dim + 1; d < x->ndim; d++)
+        run *= x->dims[d];
+    return run;
+}
+
 /* Where the runs begin, of x as (outer, size, run) by its middle dimension. */
-static kdl_tensor *select_places(const kdl_tensor *x, kdl_tensor *index, int dim, int64_t run)
+static kdl_tensor *select_places(const kdl_tensor *x, kdl_tensor *index, int dim, const char *what)
 {
     const int64_t *values = kdl_tensor_data(index);
-    int64_t size = x->ndim ? x->dims[dim] : 1, outer = 1;
-    if (!values || !check_bounds(index, values, dim, size, "kdl_index_select"))
+    int64_t size = x->ndim ? x->dims[dim] : 1, outer = 1, run = run_behind(x, dim);
+    if (!values || !check_bounds(index, values, dim, size, what))
         return NULL;
     for (int d = 0; d < dim; d++)
         outer *= x->dims[d];
@@ -146,29 +151,193 @@ static kdl_tensor *select_places(const kdl_tensor *x, kdl_tensor *index, int dim
     return places;
 }
 
+static bool check_vector(const kdl_tensor *index, const char *place)
+{
+    if (index->ndim <= 1)
+        return check_index_dtype(index, place);
+    kdl__fail_at(index->ctx, place, KDL_ERROR_INDEX, "%s(): Index is supposed to be a vector",
+                 place + sizeof "kdl_" - 1);
+    return false;
+}
+
 kdl_tensor *kdl_index_select(kdl_tensor *tensor, int dim, kdl_tensor *index)
 {
     kdl_tensor *both[] = { tensor, index };
-    if (!kdl__usable(__func__, 2, both) || (dim = dimension(tensor, dim)) < 0)
-        return NULL;
-    if (index->ndim > 1) {
-        kdl__fail(tensor->ctx, KDL_ERROR_INDEX, "index_select(): Index is supposed to be a vector");
-        return NULL;
-    }
-    if (!check_index_dtype(index, __func__))
+    if (!kdl__usable(__func__, 2, both) || (dim = kdl__dim_of(tensor, dim)) < 0 ||
+        !check_vector(index, __func__))
         return NULL;
     kdl__scope scope = { 0 };
     kdl_tensor *x = kdl__hold(&scope, kdl_contiguous(tensor));
     kdl_tensor *rows = kdl__hold(&scope, kdl_contiguous(index)), *result = NULL;
     kdl_shape shape = kdl_tensor_shape(tensor);
-    int64_t run = 1;
-    for (int d = dim + 1; d < shape.ndim; d++)
-        run *= shape.sizes[d];
     if (shape.ndim)
         shape.sizes[dim] = index->numel;
     if (x && rows)
-        result = gathered(x, select_places(x, rows, dim, run), run, shape, &index_select_class);
+        result = gathered(x, select_places(x, rows, dim, __func__), run_behind(x, dim), shape,
+                          &index_select_class);
     return kdl__close(&scope, result);
+}
+
+/* ---- scatter, scatter_add, index_add -------------------------------------------------------- */
+
+/* Zeros where the others' elements came. Nothing is consumed. */
+static kdl_tensor *without_places(kdl_tensor *grad, kdl_tensor *places)
+{
+    kdl_tensor *kept = kdl_clone(grad), *result = kdl__in_rows(kept);
+    kdl_tensor *zeros =
+        result ? kdl__new_values(grad->ctx, grad->storage->dtype, places->ndim, places->dims)
+               : NULL;
+    if (zeros) {
+        memset(zeros->storage->data, 0, kdl_tensor_nbytes(zeros));
+        kdl__put_runs(result, places, 1, zeros, false);
+    }
+    kdl_tensor_release(zeros);
+    kdl_tensor_release(kept);
+    return result;
+}
+
+/* saved: the places; integers: the run, whether elements were added. */
+static void put_backward(kdl__function *function, kdl_tensor *grad)
+{
+    const kdl__edge *source = &function->edges[1];
+    kdl_tensor *places = kdl__saved_value(function, 0);
+    if (places && kdl__needs(function, 0))
+        kdl__give(function, 0,
+                  function->integers[1] ? kdl_tensor_retain(grad) : without_places(grad, places));
+    kdl_tensor *rows = places && kdl__needs(function, 1) ? kdl__in_rows(grad) : NULL;
+    if (rows) {
+        kdl_shape shape = { .ndim = source->ndim };
+        memcpy(shape.sizes, source->sizes, (size_t)source->ndim * sizeof *shape.sizes);
+        kdl__give(function, 1, kdl__take_runs(rows, places, function->integers[0], shape));
+    }
+    kdl_tensor_release(rows);
+}
+
+static const kdl__function_class scatter_class = { "ScatterBackward0", put_backward };
+static const kdl__function_class scatter_add_class = { "ScatterAddBackward0", put_backward };
+static const kdl__function_class index_add_class = { "IndexAddBackward0", put_backward };
+
+/* A copy of x with the source's elements at `places` (consumed), or added there, recorded. */
+static kdl_tensor *put(kdl_tensor *x, kdl_tensor *source, kdl_tensor *places, int64_t run,
+                       const kdl__function_class *class)
+{
+    bool add = class != &scatter_class;
+    const kdl__tape *tape = kdl__no_grad(x->ctx);
+    kdl__scope scope = { 0 };
+    kdl_tensor *from = kdl__hold(&scope, kdl__in_rows(source));
+    kdl_tensor *copy = kdl__hold(&scope, from ? kdl_clone(x) : NULL), *result = kdl__in_rows(copy);
+    if (result)
+        kdl__put_runs(result, places, run, from, add);
+    x->ctx->tape = tape;
+    kdl__function *function = kdl__record(result, class, 2, x, source);
+    if (function) {
+        function->integers[0] = run;
+        function->integers[1] = add;
+    }
+    kdl__save(function, 0, places);
+    kdl__hold(&scope, places);
+    return kdl__close(&scope, result);
+}
+
+/* The part of src that an index has a place for: a view. NULL: an error stands. */
+static kdl_tensor *part_for(kdl_tensor *src, const kdl_tensor *index, const char *place)
+{
+    if (src->ndim != index->ndim && (src->ndim > 1 || index->ndim > 1)) {
+        kdl__fail_at(src->ctx, place, KDL_ERROR_RUNTIME,
+                     "Index tensor must have the same number of dimensions as src tensor");
+        return NULL;
+    }
+    kdl_tensor *part = src->ndim == index->ndim ? kdl_tensor_retain(src)
+                                                : kdl_reshape(src, kdl_tensor_shape(index));
+    for (int d = 0; part && d < index->ndim; d++) {
+        if (index->dims[d] > part->dims[d]) {
+            kdl__fail_at(src->ctx, place, KDL_ERROR_RUNTIME,
+                         "Expected index %s to be no larger than src %s",
+                         kdl__shape_text(index->ndim, index->dims).chars,
+                         kdl__shape_text(src->ndim, src->dims).chars);
+        }
+        kdl_tensor *narrow = kdl_narrow(part, d, 0, index->dims[d]);
+        kdl_tensor_release(part);
+        part = narrow;
+    }
+    return part;
+}
+
+static bool same_dtype(const kdl_tensor *x, const kdl_tensor *source, const char *place)
+{
+    kdl_dtype own = x->storage->dtype, other = source->storage->dtype;
+    if (own == other)
+        return true;
+    kdl__fail_at(x->ctx, place, KDL_ERROR_RUNTIME,
+                 "%s(): Expected self.dtype to be equal to src.dtype, but they are %s and %s",
+                 place + sizeof "kdl_" - 1, kdl_dtype_name(own), kdl_dtype_name(other));
+    return false;
+}
+
+static kdl_tensor *scatter(kdl_tensor *tensor, int dim, kdl_tensor *index, kdl_tensor *src,
+                           const kdl__function_class *class, const char *place)
+{
+    kdl_tensor *all[] = { tensor, index, src };
+    if (!kdl__usable(place, 3, all) || (dim = kdl__dim_of(tensor, dim)) < 0 ||
+        !check_gather(tensor, index, dim, place) || !same_dtype(tensor, src, place))
+        return NULL;
+    kdl__scope scope = { 0 };
+    bool add = class == &scatter_add_class;
+    kdl_tensor *x =
+        kdl__hold(&scope, add ? kdl__operand(tensor, place) : kdl_tensor_retain(tensor));
+    kdl_tensor *part = kdl__hold(&scope, x ? part_for(src, index, place) : NULL);
+    kdl_tensor *source = kdl__hold(&scope, part ? kdl_to(part, x->storage->dtype) : NULL);
+    kdl_tensor *rows = kdl__hold(&scope, kdl__in_rows(source ? index : NULL)), *result = NULL;
+    kdl_tensor *places = rows ? gather_places(tensor, rows, dim, place) : NULL;
+    if (places)
+        result = put(x, source, places, 1, class);
+    return kdl__cast(kdl__close(&scope, result), tensor->storage->dtype);
+}
+
+kdl_tensor *kdl_scatter(kdl_tensor *tensor, int dim, kdl_tensor *index, kdl_tensor *src)
+{
+    return scatter(tensor, dim, index, src, &scatter_class, __func__);
+}
+
+kdl_tensor *kdl_scatter_add(kdl_tensor *tensor, int dim, kdl_tensor *index, kdl_tensor *src)
+{
+    return scatter(tensor, dim, index, src, &scatter_add_class, __func__);
+}
+
+/* Whether the source has a part of the tensor's sizes for each index. */
+static bool check_index_add(const kdl_tensor *x, const kdl_tensor *index, const kdl_tensor *source,
+                            int dim, const char *place)
+{
+    if (!check_vector(index, place) || !same_dtype(x, source, place))
+        return false;
+    bool fits = x->ndim == source->ndim;
+    for (int d = 0; fits && d < x->ndim; d++)
+        fits = d == dim ? source->dims[d] == index->numel : source->dims[d] == x->dims[d];
+    if (!fits)
+        kdl__fail_at(x->ctx, place, KDL_ERROR_RUNTIME,
+                     "index_add(): a source of %s does not fit %" PRId64 " indices of dimension %d "
+                     "of %s",
+                     kdl__shape_text(source->ndim, source->dims).chars, index->numel, dim,
+                     kdl__shape_text(x->ndim, x->dims).chars);
+    return fits;
+}
+
+kdl_tensor *kdl_index_add(kdl_tensor *tensor, int dim, kdl_tensor *index, kdl_tensor *source,
+                          double alpha)
+{
+    kdl_tensor *all[] = { tensor, index, source };
+    if (!kdl__usable(__func__, 3, all) || (dim = kdl__dim_of(tensor, dim)) < 0 ||
+        !check_index_add(tensor, index, source, dim, __func__))
+        return NULL;
+    kdl__scope scope = { 0 };
+    kdl_tensor *x = kdl__hold(&scope, kdl__operand(tensor, __func__));
+    kdl_tensor *wide = kdl__hold(&scope, x ? kdl_to(source, x->storage->dtype) : NULL);
+    kdl_tensor *scaled = alpha == 1 ? wide : kdl__hold(&scope, kdl_mul(wide, alpha));
+    kdl_tensor *rows = kdl__hold(&scope, kdl__in_rows(scaled ? index : NULL)), *result = NULL;
+    kdl_tensor *places = rows ? select_places(tensor, rows, dim, __func__) : NULL;
+    if (places)
+        result = put(x, scaled, places, run_behind(tensor, dim), &index_add_class);
+    return kdl__cast(kdl__close(&scope, result), tensor->storage->dtype);
 }
 
 /* ---- masks ------------------------------------------------------------------------------- */
@@ -231,6 +400,16 @@ kdl_tensor *kdl_masked_fill(kdl_tensor *tensor, kdl_tensor *mask, double value)
 
 /* ---- parts ------------------------------------------------------------------------------- */
 
+/* How many parts there are; none of them stays when an error stands. */
+static int all_or_none(kdl_context *ctx, kdl_tensor **parts, int count)
+{
+    for (int i = 0; i < count && kdl__failed(ctx); i++) {
+        kdl_tensor_release(parts[i]);
+        parts[i] = NULL;
+    }
+    return kdl__failed(ctx) ? 0 : count;
+}
+
 int kdl_split(kdl_tensor *tensor, int64_t split_size, int dim, kdl_tensor **parts, int room)
 {
     if (kdl__refuses(tensor))
@@ -256,11 +435,27 @@ int kdl_split(kdl_tensor *tensor, int64_t split_size, int dim, kdl_tensor **part
         int64_t start = i * split_size, rest = size - start;
         parts[i] = kdl_narrow(tensor, dim, start, rest < split_size ? rest : split_size);
     }
-    for (int i = 0; i < count && kdl__failed(ctx); i++) {
-        kdl_tensor_release(parts[i]);
-        parts[i] = NULL;
+    return all_or_none(ctx, parts, (int)count);
+}
+
+int kdl_unbind(kdl_tensor *tensor, int dim, kdl_tensor **parts, int room)
+{
+    if (kdl__refuses(tensor))
+        return 0;
+    if (tensor->ndim == 0) {
+        kdl__fail(tensor->ctx, KDL_ERROR_INDEX,
+                  "Dimension specified as %d but tensor has no dimensions", dim);
+        return 0;
     }
-    return kdl__failed(ctx) ? 0 : (int)count;
+    if ((dim = kdl__wrap_dim(tensor->ctx, dim, tensor->ndim)) < 0)
+        return 0;
+    int count = tensor->dims[dim] ? kdl_split(tensor, 1, dim, parts, room) : 0;
+    for (int i = 0; i < count; i++) {
+        kdl_tensor *part = kdl_select(parts[i], dim, 0);
+        kdl_tensor_release(parts[i]);
+        parts[i] = part;
+    }
+    return all_or_none(tensor->ctx, parts, count);
 }
 
 int kdl_chunk(kdl_tensor *tensor, int64_t chunks, int dim, kdl_tensor **parts, int room)

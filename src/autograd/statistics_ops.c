@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/function.h"
+#include "autograd/lines.h"
 #include "compute/unary.h"
 #include "kindling/functional.h"
 #include "kindling/ops.h"
@@ -29,7 +29,7 @@ static int64_t length_of(const kdl_tensor *tensor, int *dim)
 {
     if (kdl__refuses(tensor))
         return -1;
-    *dim = kdl__wrap_dim(tensor->ctx, *dim, tensor->ndim ? tensor->ndim : 1);
+    *dim = kdl__dim_of(tensor, *dim);
     if (*dim < 0)
         return -1;
     return tensor->ndim ? tensor->dims[*dim] : 1;
@@ -278,25 +278,6 @@ kdl_tensor *kdl_norm_dim(kdl_tensor *tensor, double p, int dim, bool keepdim)
 
 /* ---- products and sums in order ------------------------------------------------------------ */
 
-/* A tensor as lines along a dimension: element i of line l at (l / inner * count + i) * inner + ... */
-typedef struct lines {
-    int64_t count, inner, lines;
-} lines;
-
-static lines lines_of(const kdl_tensor *tensor, int dim)
-{
-    lines l = { tensor->ndim ? tensor->dims[dim] : 1, 1, 0 };
-    for (int d = dim + 1; d < tensor->ndim; d++)
-        l.inner *= tensor->dims[d];
-    l.lines = l.count ? tensor->numel / l.count : 0;
-    return l;
-}
-
-static int64_t place(const lines *l, int64_t line, int64_t i)
-{
-    return (line / l->inner * l->count + i) * l->inner + line % l->inner;
-}
-
 /* Sums from the first element on, or from the last. One reference. */
 static kdl_tensor *running_sums(kdl_tensor *tensor, int dim, bool from_last)
 {
@@ -304,11 +285,11 @@ static kdl_tensor *running_sums(kdl_tensor *tensor, int dim, bool from_last)
     if (x)
         result = kdl__new_values(x->ctx, x->storage->dtype, x->ndim, x->dims);
     if (result) {
-        const lines l = lines_of(x, dim);
+        const kdl__lines l = kdl__lines_of(x, dim);
         for (int64_t line = 0; line < l.lines; line++) {
             double sum = 0;
             for (int64_t i = 0; i < l.count; i++) {
-                int64_t at = place(&l, line, from_last ? l.count - 1 - i : i);
+                int64_t at = kdl__line_place(&l, line, from_last ? l.count - 1 - i : i);
                 kdl__set_element(result, at, sum += kdl__element(x, at));
             }
         }
@@ -342,16 +323,16 @@ kdl_tensor *kdl_cumsum(kdl_tensor *tensor, int dim)
 static kdl_tensor *products_of_others(const kdl_tensor *x, const kdl_tensor *g, int dim)
 {
     kdl_tensor *result = kdl__new_values(x->ctx, x->storage->dtype, x->ndim, x->dims);
-    const lines l = lines_of(x, dim);
+    const kdl__lines l = kdl__lines_of(x, dim);
     for (int64_t line = 0; result && line < l.lines; line++) {
         double product = kdl__element(g, line);
         for (int64_t i = 0; i < l.count; i++) {
-            kdl__set_element(result, place(&l, line, i), product);
-            product *= kdl__element(x, place(&l, line, i));
+            kdl__set_element(result, kdl__line_place(&l, line, i), product);
+            product *= kdl__element(x, kdl__line_place(&l, line, i));
         }
         product = 1;
         for (int64_t i = l.count - 1; i >= 0; i--) {
-            int64_t at = place(&l, line, i);
+            int64_t at = kdl__line_place(&l, line, i);
             kdl__set_element(result, at, kdl__element(result, at) * product);
             product *= kdl__element(x, at);
         }
@@ -382,11 +363,11 @@ kdl_tensor *kdl_prod_dim(kdl_tensor *tensor, int dim, bool keepdim)
     if (shape.ndim)
         shape.sizes[dim] = 1;
     kdl_tensor *result = kdl__new_values(x->ctx, x->storage->dtype, shape.ndim, shape.sizes);
-    const lines l = lines_of(x, dim);
+    const kdl__lines l = kdl__lines_of(x, dim);
     for (int64_t line = 0; result && line < result->numel; line++) {
         double product = 1;
         for (int64_t i = 0; i < l.count; i++)
-            product *= kdl__element(x, place(&l, line, i));
+            product *= kdl__element(x, kdl__line_place(&l, line, i));
         kdl__set_element(result, line, product);
     }
     kdl__function *function = kdl__record(result, &prod_class, 1, x);
@@ -395,4 +376,53 @@ kdl_tensor *kdl_prod_dim(kdl_tensor *tensor, int dim, bool keepdim)
     kdl__save(function, 0, x);
     result = without_dim(kdl__close(&scope, result), dim, keepdim);
     return kdl__cast(result, tensor->storage->dtype);
+}
+
+/* ---- of all elements ----------------------------------------------------------------------- */
+
+/* The elements in one row. One reference. */
+static kdl_tensor *as_row(kdl_tensor *tensor)
+{
+    return kdl__refuses(tensor) ? NULL : kdl_reshape(tensor, KDL_SHAPE(-1));
+}
+
+static kdl_tensor *extreme_of_all(kdl_tensor *tensor, bool least, const char *place)
+{
+    if (!kdl__refuses(tensor) && tensor->numel == 0)
+        kdl__fail_at(tensor->ctx, place, KDL_ERROR_RUNTIME,
+                     "%s(): Expected reduction dim to be specified for input.numel() == 0. Specify "
+                     "the reduction dim with the 'dim' argument.",
+                     least ? "min" : "max");
+    kdl__scope scope = { 0 };
+    kdl_tensor *row = kdl__hold(&scope, as_row(tensor));
+    return kdl__close(&scope, row ? extremes(row, 0, false, least, place) : NULL);
+}
+
+kdl_tensor *kdl_max(kdl_tensor *tensor)
+{
+    return extreme_of_all(tensor, false, __func__);
+}
+
+kdl_tensor *kdl_min(kdl_tensor *tensor)
+{
+    return extreme_of_all(tensor, true, __func__);
+}
+
+kdl_tensor *kdl_prod(kdl_tensor *tensor)
+{
+    kdl__scope scope = { 0 };
+    kdl_tensor *result = kdl_prod_dim(kdl__hold(&scope, as_row(tensor)), 0, false);
+    return kdl__named(kdl__close(&scope, result), "ProdBackward0");
+}
+
+kdl_tensor *kdl_var(kdl_tensor *tensor, double correction)
+{
+    kdl__scope scope = { 0 };
+    return kdl__close(&scope, kdl_var_dim(kdl__hold(&scope, as_row(tensor)), 0, correction, false));
+}
+
+kdl_tensor *kdl_std(kdl_tensor *tensor, double correction)
+{
+    kdl__scope scope = { 0 };
+    return kdl__close(&scope, kdl_std_dim(kdl__hold(&scope, as_row(tensor)), 0, correction, false));
 }

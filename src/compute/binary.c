@@ -50,6 +50,15 @@ kdl_tensor *kdl__compute_binary(kdl__binary function, kdl_tensor *a, kdl_tensor 
     return result;
 }
 
+static void where_i64(const void *arguments, char *const *data, const int64_t *strides, int64_t n)
+{
+    (void)arguments;
+    for (int64_t i = 0; i < n; i++) {
+        int from = *(const unsigned char *)(data[1] + i * strides[1]) ? 2 : 3;
+        *(int64_t *)(data[0] + i * strides[0]) = *(const int64_t *)(data[from] + i * strides[from]);
+    }
+}
+
 kdl_tensor *kdl__compute_where(kdl_tensor *mask, kdl_tensor *a, kdl_tensor *b)
 {
     kdl_shape shape = kdl_tensor_shape(a);
@@ -59,7 +68,9 @@ kdl_tensor *kdl__compute_where(kdl_tensor *mask, kdl_tensor *a, kdl_tensor *b)
     kdl_tensor *operands[] = { result, mask, a, b };
     static kdl__inner_loop *const where_loops[] = KDL__LOOP_SET(where);
     if (result)
-        kdl__loop_run(operands, 4, where_loops[kdl__loops_of(a)], NULL);
+        kdl__loop_run(operands, 4,
+                      a->storage->dtype == KDL_I64 ? where_i64 : where_loops[kdl__loops_of(a)],
+                      NULL);
     return result;
 }
 

@@ -121,7 +121,7 @@ typedef enum kdl__binary {
 
 /* a and b, broadcast against each other. Gives one reference. */
 kdl_tensor *kdl__compute_binary(kdl__binary function, kdl_tensor *a, kdl_tensor *b, double alpha);
-/* a where the mask is true, else b: all broadcast. */
+/* a where the mask is true, else b: all broadcast. Of i64 too. */
 kdl_tensor *kdl__compute_where(kdl_tensor *mask, kdl_tensor *a, kdl_tensor *b);
 /* target += alpha * source, which is broadcast. */
 kdl_status kdl__accumulate(kdl_tensor *target, kdl_tensor *source, double alpha);

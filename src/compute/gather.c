@@ -35,17 +35,34 @@ kdl_tensor *kdl__take_runs(kdl_tensor *tensor, kdl_tensor *places, int64_t run, 
 DEFINE_ADD(add_f32, float)
 DEFINE_ADD(add_f64, double)
 
+static void write_runs(const int64_t *place, int64_t count, size_t nbytes, size_t size,
+                       const char *from, char *to)
+{
+    for (int64_t i = 0; i < count; i++)
+        memcpy(to + (size_t)place[i] * size, from + (size_t)i * nbytes, nbytes);
+}
+
+void kdl__put_runs(kdl_tensor *target, kdl_tensor *places, int64_t run, kdl_tensor *source,
+                   bool add)
+{
+    size_t size = kdl_dtype_nbytes(source->storage->dtype);
+    const int64_t *place = places->storage->data;
+    const char *from = (const char *)source->storage->data + (size_t)source->offset * size;
+    char *to = (char *)target->storage->data + (size_t)target->offset * size;
+    if (add)
+        (kdl__float_index(source) ? add_f64 : add_f32)(place, places->numel, run, from, to);
+    else
+        write_runs(place, places->numel, (size_t)run * size, size, from, to);
+}
+
 kdl_tensor *kdl__add_runs(kdl_tensor *grad, kdl_tensor *places, int64_t run, kdl_shape shape)
 {
     kdl_tensor *rows = kdl_contiguous(grad), *result = NULL;
-    const int64_t *place = kdl_tensor_data(places);
-    const void *from = rows ? kdl_tensor_data(rows) : NULL;
-    if (place && from)
+    if (kdl_tensor_data(places) && rows && kdl_tensor_data(rows))
         result = kdl__new_values(grad->ctx, grad->storage->dtype, shape.ndim, shape.sizes);
     if (result) {
         memset(result->storage->data, 0, kdl_tensor_nbytes(result));
-        (kdl__float_index(grad) ? add_f64 : add_f32)(place, places->numel, run, from,
-                                                     result->storage->data);
+        kdl__put_runs(result, places, run, rows, true);
     }
     kdl_tensor_release(rows);
     return result;

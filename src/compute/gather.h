@@ -15,5 +15,11 @@ kdl_tensor *kdl__take_runs(kdl_tensor *tensor, kdl_tensor *places, int64_t run, 
  * that the sums are the same on every run.
  */
 kdl_tensor *kdl__add_runs(kdl_tensor *grad, kdl_tensor *places, int64_t run, kdl_shape shape);
+/*
+ * Writes the runs of `source` over those at the places in `target`, or adds them (f32 or f64), in
+ * order. Both are row-major, in memory and of one dtype.
+ */
+void kdl__put_runs(kdl_tensor *target, kdl_tensor *places, int64_t run, kdl_tensor *source,
+                   bool add);
 
 #endif
