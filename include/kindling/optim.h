@@ -90,7 +90,8 @@ typedef struct kdl_sgd_options {
 /**
  * torch.optim.SGD(params, lr, momentum, dampening, weight_decay, nesterov, maximize), for the
  * parameters that an iteration gives: kdl_named_parameters(net). ValueError with PyTorch's text for
- * arguments out of range, no parameters at all, and one that is there already.
+ * arguments out of range (NaN always is), no parameters at all, and one that another group has. One
+ * that comes twice is taken once, with PyTorch's warning.
  */
 #define kdl_optim_sgd(params, lr_, ...)                                                            \
     KDL__WITH(kdl_sgd_options, KDL_SGD_DEFAULTS, (.lr = lr_, __VA_ARGS__), kdl_optim_sgd_with,     \
@@ -405,9 +406,9 @@ typedef struct kdl_lbfgs_options {
 KDL_API kdl_optimizer *kdl_optim_lbfgs_with(kdl_iterator params, const kdl_lbfgs_options *options);
 
 /**
- * Optimizer.add_param_group(): further parameters with arguments of their own, in the struct of the
- * optimizer's kind; NULL: those of the constructor. ValueError as above, TypeError for a struct of
- * another size.
+ * Optimizer.add_param_group(): further parameters (or none) with arguments of their own, in the
+ * struct of the optimizer's kind; NULL: those of the constructor. ValueError as above, TypeError for
+ * a struct of another size.
  */
 KDL_API kdl_status kdl_optimizer_add_param_group(kdl_optimizer *optimizer, kdl_iterator params,
                                                  const void *options);

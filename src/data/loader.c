@@ -76,11 +76,17 @@ static kdl_status check_arguments(const kdl_tensor_dataset *dataset,
 
 static bool is_usable(const kdl_tensor_dataset *dataset)
 {
+    if (dataset->count < 1 || kdl__refuses(dataset->tensors[0]))
+        return false;
+    if (dataset->count > KDL_MAX_DATASET_TENSORS)
+        return !kdl__fail_at(dataset->tensors[0]->ctx, "kdl_data_loader_new", KDL_ERROR_VALUE,
+                             "a dataset has at most %d tensors, but %d were given",
+                             KDL_MAX_DATASET_TENSORS, dataset->count);
     for (int i = 0; i < dataset->count; i++)
         if (kdl__refuses(dataset->tensors[i]) ||
             kdl__check_contexts(dataset->tensors[0], dataset->tensors[i], "kdl_data_loader_new"))
             return false;
-    return dataset->count > 0 && dataset->count <= KDL_MAX_DATASET_TENSORS;
+    return true;
 }
 
 kdl_data_loader *kdl_data_loader_new_with(kdl_tensor_dataset dataset,

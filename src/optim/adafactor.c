@@ -115,7 +115,7 @@ static kdl_status step(kdl__optim_param *param, kdl_tensor *grad, const void *op
     adafactor_step call = { .weight = pow(t, o->beta2_decay),
                             .sign = o->maximize ? -1 : 1,
                             .eps1 = eps1,
-                            .shrink = 1 - o->lr * o->weight_decay };
+                            .shrink = o->weight_decay != 0 ? 1 - o->lr * o->weight_decay : 1 };
     double rms = root_mean_square(tensor);
     double size = (rms > o->eps2 ? rms : o->eps2) * (o->lr < longest ? o->lr : longest);
     kdl_tensor *squares = kdl__compute_binary(KDL__MUL, grad, grad, 1);

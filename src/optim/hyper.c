@@ -2,6 +2,8 @@
 /* Hyperparameters: which values they may have, and the groups' entries by PyTorch's names. */
 #include <string.h>
 
+#include <math.h>
+
 #include "optim/optimizer.h"
 
 kdl_status kdl__fail_number(kdl_context *ctx, const char *place, kdl_status status,
@@ -125,6 +127,9 @@ static void access_entry(kdl_optimizer *optimizer, size_t group, const char *key
         ((double *)place)[index] = *value;
     else if (kind == KDL__HYPER_NUMBER)
         *value = ((double *)place)[index];
+    else if (kind == KDL__HYPER_INT && write && !(fabs(*value) < 0x1p62))
+        kdl__fail_number(optimizer->ctx, "kdl_optimizer_set", KDL_ERROR_VALUE,
+                         "cannot convert float %s to integer", *value);
     else if (kind == KDL__HYPER_INT && write)
         *(int64_t *)place = (int64_t)*value;
     else if (kind == KDL__HYPER_INT)

@@ -251,11 +251,14 @@ static void iterate(lbfgs_call *c)
     }
 }
 
-/* As one vector has one dtype, so must the parameters. */
+/* As one vector has one dtype, so must the parameters; that of the directions before. */
 static kdl_status check_dtypes(const kdl_optimizer *optimizer)
 {
     const kdl__optim_group *group = &optimizer->groups[0];
+    const kdl__lbfgs *state = optimizer->own;
     kdl_dtype dtype = kdl_tensor_dtype(group->params[0].tensor);
+    if (kdl__check_dtype(group->params[0].tensor, state ? state->d : NULL, "kdl_optim_lbfgs"))
+        return optimizer->ctx->status;
     for (size_t i = 1; i < group->count; i++)
         if (kdl_tensor_dtype(group->params[i].tensor) != dtype)
             return kdl__fail_at(optimizer->ctx, "kdl_optim_lbfgs", KDL_ERROR_NOT_IMPLEMENTED,

@@ -106,6 +106,16 @@ static double read_number(lbfgs_loading *l, const char *name, int64_t index)
     return value ? kdl_tensor_item(value) : 0;
 }
 
+static int64_t read_count(lbfgs_loading *l, const char *name)
+{
+    double count = read_number(l, name, -1);
+    if (count >= 0 && count < 0x1p62)
+        return (int64_t)count;
+    kdl__fail_at(l->ctx, "kdl_optimizer_load_state_dict", KDL_ERROR_VALUE, "%s%s is no count",
+                 l->prefix, name);
+    return 0;
+}
+
 /* A copy in the parameters' dtype. */
 static kdl_tensor *read_vector(lbfgs_loading *l, const char *name, int64_t index)
 {
@@ -144,8 +154,8 @@ static void read_memory(lbfgs_loading *l, kdl__lbfgs *state)
 
 static void read_all(lbfgs_loading *l, kdl__lbfgs *state)
 {
-    state->func_evals = (int64_t)read_number(l, "func_evals", -1);
-    state->n_iter = (int64_t)read_number(l, "n_iter", -1);
+    state->func_evals = read_count(l, "func_evals");
+    state->n_iter = read_count(l, "n_iter");
     if (state->n_iter > 0)
         read_memory(l, state);
     if (!kdl__failed(l->ctx) && l->used != kdl_state_dict_count(l->dict))

@@ -43,6 +43,21 @@ void kdl_optimizer_release(kdl_optimizer *optimizer)
 
 /* ---- groups ------------------------------------------------------------------------------ */
 
+kdl_status kdl__check_dtype(const kdl_tensor *param, const kdl_tensor *state, const char *place)
+{
+    kdl_dtype dtype = kdl_tensor_dtype(param), other = state ? kdl_tensor_dtype(state) : dtype;
+    if (dtype != KDL_F32 && dtype != KDL_F64)
+        return kdl__fail_at(param->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                            "parameters of %s are not optimised: keep them in f32",
+                            kdl_dtype_name(dtype));
+    if (other != dtype)
+        return kdl__fail_at(param->ctx, place, KDL_ERROR_RUNTIME,
+                            "a parameter is torch.%s now, but its optimizer's state is torch.%s: "
+                            "make the optimizer after converting",
+                            kdl_dtype_name(dtype), kdl_dtype_name(other));
+    return KDL_OK;
+}
+
 static bool holds(const kdl__optim_group *group, const kdl_tensor *tensor)
 {
     for (size_t i = 0; i < group->count; i++)
@@ -54,14 +69,11 @@ static bool holds(const kdl__optim_group *group, const kdl_tensor *tensor)
 static kdl_status add_param(kdl_optimizer *optimizer, kdl__optim_group *group, kdl_tensor *tensor)
 {
     kdl_context *ctx = optimizer->ctx;
-    kdl_dtype dtype = kdl_tensor_dtype(tensor);
     if (tensor->ctx != ctx)
         return kdl__fail_at(ctx, "kdl_optimizer_add_param_group", KDL_ERROR_VALUE,
                             "the parameters are of different contexts");
-    if (dtype != KDL_F32 && dtype != KDL_F64)
-        return kdl__fail_at(ctx, "kdl_optimizer_add_param_group", KDL_ERROR_NOT_IMPLEMENTED,
-                            "parameters of %s are not optimised: keep them in f32",
-                            kdl_dtype_name(dtype));
+    if (kdl__check_dtype(tensor, NULL, "kdl_optimizer_add_param_group"))
+        return ctx->status;
     if (!kdl_tensor_is_leaf(tensor))
         return kdl__fail_at(ctx, "kdl_optimizer_add_param_group", KDL_ERROR_VALUE,
                             "can't optimize a non-leaf Tensor");
@@ -100,12 +112,17 @@ static kdl_status fill_group(kdl_optimizer *optimizer, kdl_iterator params, cons
 {
     kdl_context *ctx = optimizer->ctx;
     group->options = read_options(optimizer, optimizer->defaults, options);
-    while (!kdl__failed(ctx) && kdl_next(&params))
-        if (!holds(group, params.tensor))
+    bool repeats = false;
+    while (!kdl__failed(ctx) && kdl_next(&params)) {
+        if (holds(group, params.tensor))
+            repeats = true;
+        else
             add_param(optimizer, group, params.tensor);
-    if (!kdl__failed(ctx) && group->count == 0)
-        kdl__fail_at(ctx, optimizer->class->name, KDL_ERROR_VALUE,
-                     "optimizer got an empty parameter list");
+    }
+    if (!kdl__failed(ctx) && repeats)
+        kdl__warn(ctx, "optimizer contains a parameter group with duplicate parameters; in future, "
+                       "this will cause an error; see github.com/pytorch/pytorch/issues/40967 for "
+                       "more information");
     return ctx->status;
 }
 
@@ -141,7 +158,11 @@ kdl_optimizer *kdl__optimizer_new(const kdl__optim_class *class, kdl_iterator pa
     optimizer->references = 1;
     optimizer->class = class;
     optimizer->defaults = read_options(optimizer, class->defaults, options);
-    if (optimizer->defaults && !kdl_optimizer_add_param_group(optimizer, params, NULL))
+    if (optimizer->defaults)
+        kdl_optimizer_add_param_group(optimizer, params, NULL);
+    if (!kdl__failed(ctx) && optimizer->groups[0].count == 0)
+        kdl__fail_at(ctx, class->name, KDL_ERROR_VALUE, "optimizer got an empty parameter list");
+    if (!kdl__failed(ctx))
         return optimizer;
     kdl_optimizer_release(optimizer);
     return NULL;
@@ -154,27 +175,38 @@ size_t kdl_optimizer_group_count(const kdl_optimizer *optimizer)
 
 /* ---- steps ------------------------------------------------------------------------------- */
 
-/* PyTorch's error for that gradient where it should be dense, or sparse; NULL when it is fine. */
+/* PyTorch's error for a gradient where it should be dense, or sparse; NULL when it is fine. */
 static const char *find_misfit(kdl_optimizer *optimizer, size_t group, const kdl_tensor *param)
 {
     const kdl__optim_class *class = optimizer->class;
-    if (!param->grad || !param->grad_rows)
-        return param->grad ? class->sparse_only : NULL;
+    if (!param->grad_rows)
+        return class->sparse_only;
     if (class->no_decay && *kdl__group_number(optimizer, group, "weight_decay") != 0)
         return class->no_decay;
     return class->dense_only;
 }
 
-/* RuntimeError, before anything has changed, unless the optimiser can use all gradients. */
-static kdl_status check_layouts(kdl_optimizer *optimizer)
+static kdl_status check_param(kdl_optimizer *optimizer, size_t group, const kdl__optim_param *param)
 {
-    const char *error = NULL;
+    kdl_context *ctx = optimizer->ctx;
+    const char *place = optimizer->class->name, *misfit;
+    if (!param->tensor->grad)
+        return KDL_OK;
+    for (int i = 0; i < KDL__MAX_STATES; i++)
+        if (kdl__check_dtype(param->tensor, param->states[i], place))
+            return ctx->status;
+    misfit = find_misfit(optimizer, group, param->tensor);
+    return misfit ? kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "%s", misfit) : KDL_OK;
+}
+
+/* Before anything is changed: whether all that has a gradient can step. */
+static kdl_status check_params(kdl_optimizer *optimizer)
+{
     for (size_t g = 0; g < optimizer->count; g++)
-        for (size_t i = 0; !error && i < optimizer->groups[g].count; i++)
-            error = find_misfit(optimizer, g, optimizer->groups[g].params[i].tensor);
-    return error ? kdl__fail_at(optimizer->ctx, optimizer->class->name, KDL_ERROR_RUNTIME, "%s",
-                                error)
-                 : KDL_OK;
+        for (size_t i = 0; i < optimizer->groups[g].count; i++)
+            if (check_param(optimizer, g, &optimizer->groups[g].params[i]))
+                return optimizer->ctx->status;
+    return KDL_OK;
 }
 
 static void step_param(const kdl__optim_class *class, kdl__optim_param *param, const void *options)
@@ -204,7 +236,7 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
     if (!optimizer->class->step)
         return kdl__fail(ctx, KDL_ERROR_TYPE,
                          "LBFGS.step() missing 1 required positional argument: 'closure'");
-    if (check_layouts(optimizer))
+    if (check_params(optimizer))
         return ctx->status;
     const kdl__tape *tape = kdl__no_grad(ctx);
     optimizer->has_stepped = true;
@@ -273,8 +305,8 @@ kdl_shape kdl__optim_state_shape(const kdl__optim_param *param, int index)
 kdl_status kdl__optim_state(kdl__optim_param *param, int index, double initial)
 {
     kdl_tensor *tensor = param->tensor, *state = param->states[index];
-    if (state)
-        return KDL_OK;
+    if (state || kdl__refuses(tensor))
+        return tensor->ctx->status;
     kdl_shape shape = kdl__optim_state_shape(param, index);
     state = kdl__new_values(tensor->ctx, tensor->storage->dtype, shape.ndim, shape.sizes);
     if (state && kdl_fill_(state, initial) == KDL_OK)

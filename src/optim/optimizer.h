@@ -177,6 +177,8 @@ kdl_status kdl__norm(kdl_tensor *tensor, double p, double *norm);
 kdl_status kdl__dot(kdl_tensor *a, kdl_tensor *b, double *product);
 double kdl__norm_of(const double *values, size_t count, double p);
 
+/* Records the error of a parameter that is not f32 or f64, or not what its state (or NULL) is. */
+kdl_status kdl__check_dtype(const kdl_tensor *param, const kdl_tensor *state, const char *place);
 /* Frees what a group holds. */
 void kdl__optim_group_free(kdl_context *ctx, kdl__optim_group *group);
 /* The sizes that a state of a parameter has. */

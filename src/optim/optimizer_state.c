@@ -136,8 +136,9 @@ static void add_group(kdl__text *json, const kdl_optimizer *optimizer, size_t g,
         kdl__text_puts(json, ", ");
     }
     add_key(json, "params");
+    kdl__text_puts(json, "[");
     for (size_t i = 0; i < group->count; i++)
-        kdl__text_printf(json, "%s%zu", i ? ", " : "[", index + i);
+        kdl__text_printf(json, "%s%zu", i ? ", " : "", index + i);
     kdl__text_puts(json, "]}");
 }
 
@@ -336,9 +337,21 @@ static void read_entry(loading *l, const char *key, kdl_tensor *value)
         param->wide = kdl__float_index(old->tensor);
 }
 
+/* ValueError for parameters whose sizes are not known yet. */
+static kdl_status check_initialized(loading *l)
+{
+    for (size_t g = 0; g < l->optimizer->count; g++)
+        for (size_t i = 0; i < l->optimizer->groups[g].count; i++)
+            if (kdl__refuses(l->optimizer->groups[g].params[i].tensor))
+                return l->ctx->status;
+    return KDL_OK;
+}
+
 static void read_states(loading *l, kdl_state_dict *dict)
 {
     const kdl__optim_class *class = l->optimizer->class;
+    if (kdl_state_dict_count(dict) > 0 && check_initialized(l))
+        return;
     if (class->load_own) {
         char prefix[32];
         snprintf(prefix, sizeof prefix, "state.%lld.", (long long)l->ids[0]);

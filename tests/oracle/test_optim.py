@@ -33,7 +33,7 @@ OPTIONS = {
     "Rprop": [{}, {"etas": (0.3, 1.5)}, {"step_sizes": (1e-3, 0.1)}, {"maximize": True}],
     "ASGD": [{}, {"lambd": 0.1}, {"alpha": 0.3}, {"t0": 20.0}, {"weight_decay": 0.1},
              {"t0": 0.0, "maximize": True, "lambd": 1e-3}],
-    "Adafactor": [{}, {"beta2_decay": -0.3}, {"eps": (1e-2, 1e-1)}, {"eps": (None, 0.0)},
+    "Adafactor": [{}, {"lr": float("inf")}, {"beta2_decay": -0.3}, {"eps": (1e-2, 1e-1)}, {"eps": (None, 0.0)},
                   {"d": 3.0}, {"weight_decay": 0.1, "maximize": True}],
     "Muon": [{}, {"momentum": 0.5, "nesterov": False}, {"ns_steps": 3, "weight_decay": 0.0},
              {"adjust_lr_fn": "original"}, {"adjust_lr_fn": "match_rms_adamw"},
@@ -88,8 +88,8 @@ def compare(ours, theirs, scale, limits=EXACT):
 def test_steps(context, name, options, dtype):
     """50 steps with the same gradients."""
     ours, theirs = twins(context, *layers(name, dtype))
-    mine = Optimizer(context, name, ours, lr=0.05, **options)
-    other = getattr(torch.optim, name)(theirs.parameters(), lr=0.05, **options)
+    mine = Optimizer(context, name, ours, **{"lr": 0.05, **options})
+    other = getattr(torch.optim, name)(theirs.parameters(), **{"lr": 0.05, **options})
     scale = 0
     for step in range(50):
         set_grads(context, ours, theirs, step)

@@ -156,6 +156,11 @@ static void test_errors(void **state)
     kdl_tensor_release(foreign);
     kdl_context_release(other);
     assert_null(kdl_data_loader_new(KDL_TENSOR_DATASET(NULL, rows)));
+    kdl_tensor_dataset many = { { rows }, KDL_MAX_DATASET_TENSORS + 1 };
+    for (int i = 1; i < KDL_MAX_DATASET_TENSORS; i++)
+        many.tensors[i] = rows;
+    assert_null(kdl_data_loader_new(many));
+    assert_error(ctx, KDL_ERROR_VALUE, "a dataset has at most 16 tensors, but 17 were given");
     kdl_data_iterator it = kdl_data_iter(NULL);
     assert_false(kdl_data_next(&it));
     assert_int_equal(kdl_data_loader_length(NULL), 0);

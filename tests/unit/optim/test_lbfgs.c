@@ -84,6 +84,51 @@ static void test_errors(void **state)
     kdl_module_release(v.module);
 }
 
+/* What it remembers is in the dtype that the parameters had. */
+static void test_converted(void **state)
+{
+    kdl_context *ctx = *state;
+    valley v = new_valley(ctx);
+    kdl_optimizer *optimizer = kdl_optim_lbfgs(kdl_named_parameters(v.module), 0.001);
+    kdl_tensor_release(kdl_optimizer_step_closure(optimizer, closure, &v));
+    kdl_module_to(v.module, KDL_F32);
+    assert_null(kdl_optimizer_step_closure(optimizer, closure, &v));
+    assert_error(ctx, KDL_ERROR_RUNTIME,
+                 "a parameter is torch.float32 now, but its optimizer's state is torch.float64: "
+                 "make the optimizer after converting");
+    kdl_module_to(v.module, KDL_F16);
+    assert_null(kdl_optimizer_step_closure(optimizer, closure, &v));
+    assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED,
+                 "parameters of float16 are not optimised: keep them in f32");
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(v.module);
+}
+
+/* Counts that are none. */
+static void test_wrong_counts(void **state)
+{
+    static const double counts[] = { -1, NAN, INFINITY, 1e300 };
+    kdl_context *ctx = *state;
+    valley v = new_valley(ctx);
+    kdl_optimizer *optimizer = kdl_optim_lbfgs(kdl_named_parameters(v.module), 0.001);
+    kdl_tensor_release(kdl_optimizer_step_closure(optimizer, closure, &v));
+    kdl_state_dict *dict = kdl_optimizer_state_dict(optimizer);
+    char *groups = kdl_optimizer_param_groups(optimizer);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        kdl_state_dict_set(dict, "state.0.n_iter",
+                           kdl_full(ctx, KDL_SCALAR_SHAPE, counts[i], .dtype = KDL_F64));
+        kdl_optimizer_load_state_dict(optimizer, dict, groups);
+        assert_error(ctx, KDL_ERROR_VALUE, "state.0.n_iter is no count");
+    }
+    kdl_optimizer_set(optimizer, 0, "max_iter", 0, NAN);
+    assert_error(ctx, KDL_ERROR_VALUE, "cannot convert float nan to integer");
+    assert_float_equal(kdl_optimizer_get(optimizer, 0, "max_iter", 0), 20, 0);
+    kdl_free(ctx, groups);
+    kdl_state_dict_release(dict);
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(v.module);
+}
+
 static kdl_status descend(kdl_context *ctx, void *line_search_fn)
 {
     kdl_train_enable(ctx);
@@ -116,6 +161,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TRAINING_TEST(test_finds),
         TRAINING_TEST(test_errors),
+        TRAINING_TEST(test_converted),
+        TRAINING_TEST(test_wrong_counts),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

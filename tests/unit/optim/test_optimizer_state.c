@@ -125,6 +125,64 @@ static void test_wrong(void **state)
     kdl_module_release(net);
 }
 
+/* Parameters that await their shapes have no state yet, and can be given none. */
+static void test_uninitialized(void **state)
+{
+    static const char refusal[] =
+        "Attempted to use an uninitialized parameter. This error happens when you are using a lazy "
+        "module: call kdl_initialize_parameters() on it first";
+    kdl_context *ctx = *state;
+    kdl_module *lazy = kdl_nn_lazy_linear(ctx, 1, .bias = false);
+    assert_null(kdl_optim_adagrad(kdl_named_parameters(lazy), 0.5)); /* makes its state at once */
+    assert_error(ctx, KDL_ERROR_VALUE, refusal);
+    kdl_optimizer *optimizer = kdl_optim_sgd(kdl_named_parameters(lazy), 0.5, .momentum = 0.5);
+    kdl_state_dict *dict = kdl_state_dict_new(ctx);
+    char *groups = kdl_optimizer_param_groups(optimizer);
+    kdl_state_dict_set(dict, "state.0.momentum_buffer", kdl_zeros(ctx, KDL_SHAPE(0)));
+    kdl_optimizer_load_state_dict(optimizer, dict, groups);
+    assert_error(ctx, KDL_ERROR_VALUE, refusal);
+    kdl_tensor *input = kdl_ones(ctx, KDL_SHAPE(2, 3));
+    kdl_tensor_release(kdl_forward(lazy, input));
+    step(lazy, optimizer, 1);
+    kdl_state_dict_release(dict);
+    dict = kdl_optimizer_state_dict(optimizer);
+    assert_int_equal(kdl_tensor_numel(kdl_state_dict_get(dict, "state.0.momentum_buffer")), 3);
+    assert_int_equal(kdl_optimizer_load_state_dict(optimizer, dict, groups), KDL_OK);
+    kdl_tensor_release(input);
+    kdl_free(ctx, groups);
+    kdl_state_dict_release(dict);
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(lazy);
+}
+
+/* A file that ends early is refused wherever it ends, and changes nothing. */
+static void test_truncated(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *net = kdl_nn_linear(ctx, 2, 1);
+    kdl_optimizer *optimizer = kdl_optim_adam(kdl_named_parameters(net), 0.5);
+    step(net, optimizer, 1);
+    assert_int_equal(kdl_optimizer_save(optimizer, "whole.safetensors", .force = true), KDL_OK);
+    char bytes[4096];
+    FILE *file = fopen("whole.safetensors", "rb");
+    size_t count = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(count > 500 && count < sizeof bytes);
+    kdl_optimizer_set_lr(optimizer, 0, 0.25);
+    for (size_t n = 0; n < count; n += CASE_STEP(31)) {
+        file = fopen("truncated.safetensors", "wb");
+        assert_int_equal(fwrite(bytes, 1, n, file), n);
+        fclose(file);
+        assert_int_equal(kdl_optimizer_load(optimizer, "truncated.safetensors"), KDL_ERROR_FORMAT);
+        kdl_error_clear(ctx);
+    }
+    assert_float_equal(kdl_optimizer_lr(optimizer, 0), 0.25, 0);
+    assert_int_equal(kdl_optimizer_load(optimizer, "whole.safetensors"), KDL_OK);
+    assert_float_equal(kdl_optimizer_lr(optimizer, 0), 0.5, 0);
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(net);
+}
+
 static kdl_status exchange(kdl_context *ctx, void *unused)
 {
     (void)unused;
@@ -152,10 +210,9 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRAINING_TEST(test_text),
-        TRAINING_TEST(test_file),
-        TRAINING_TEST(test_wrong),
-        cmocka_unit_test(test_allocation_failures),
+        TRAINING_TEST(test_text),      TRAINING_TEST(test_file),
+        TRAINING_TEST(test_wrong),     TRAINING_TEST(test_uninitialized),
+        TRAINING_TEST(test_truncated), cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,9 +121,66 @@ static void test_groups(void **state)
     assert_error(ctx, KDL_ERROR_INDEX, "there is no parameter group 2");
     kdl_optimizer_add_param_group(optimizer, kdl_named_parameters(second), NULL);
     assert_error(ctx, KDL_ERROR_VALUE, "some parameters appear in more than one parameter group");
+    assert_int_equal(kdl_optimizer_group_count(optimizer), 2);
     kdl_optimizer_release(optimizer);
     kdl_module_release(second);
     kdl_module_release(first);
+}
+
+/* As in PyTorch only the first group must have parameters. */
+static void test_empty_group(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *net = kdl_nn_linear(ctx, 2, 1, .bias = false), *empty = kdl_nn_relu(ctx);
+    kdl_module *other = kdl_nn_linear(ctx, 2, 1);
+    kdl_optimizer *optimizer = kdl_optim_adam(kdl_named_parameters(net), 0.5);
+    assert_int_equal(kdl_optimizer_add_param_group(optimizer, kdl_named_parameters(empty), NULL),
+                     KDL_OK);
+    kdl_optimizer_add_param_group(optimizer, kdl_named_parameters(other), NULL);
+    assert_int_equal(kdl_optimizer_group_count(optimizer), 3);
+    for (kdl_iterator it = kdl_named_parameters(other); kdl_next(&it);)
+        kdl_tensor_set_grad(it.tensor, kdl_ones(ctx, kdl_tensor_shape(it.tensor)));
+    kdl_optimizer_step(optimizer);
+    kdl_optimizer_set_lr(optimizer, 1, 0.25);
+    kdl_state_dict *dict = kdl_optimizer_state_dict(optimizer);
+    char *groups = kdl_optimizer_param_groups(optimizer);
+    assert_non_null(strstr(groups, "\"params\": [0]}, {"));
+    assert_non_null(strstr(groups, "\"params\": []}, {"));
+    assert_non_null(strstr(groups, "\"params\": [1, 2]}]"));
+    kdl_optimizer_set_lr(optimizer, 1, 0);
+    assert_int_equal(kdl_optimizer_load_state_dict(optimizer, dict, groups), KDL_OK);
+    assert_float_equal(kdl_optimizer_lr(optimizer, 1), 0.25, 0);
+    assert_int_equal(kdl_optimizer_step(optimizer), KDL_OK);
+    kdl_free(ctx, groups);
+    kdl_state_dict_release(dict);
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(other);
+    kdl_module_release(empty);
+    kdl_module_release(net);
+}
+
+/* A parameter that an iteration gives by two names is taken once, with PyTorch's warning. */
+static void test_duplicates(void **state)
+{
+    kdl_context *ctx = *state;
+    char warning[MAX_WARNING] = "";
+    kdl_set_warning_callback(ctx, keep_warning, warning);
+    kdl_module *net = kdl_nn_linear(ctx, 2, 2, .bias = false);
+    kdl_register_parameter(net, "tied", kdl_tensor_retain(kdl_parameter(net, "weight")));
+    kdl_optimizer *optimizer = kdl_optim_sgd(kdl_named_parameters(net), 1);
+    assert_string_equal(warning, "");
+    kdl_optimizer_release(optimizer);
+    optimizer = kdl_optim_sgd(kdl_named_parameters(net, .remove_duplicate = false), 1);
+    assert_string_equal(
+        warning, "optimizer contains a parameter group with duplicate parameters; in future, this "
+                 "will cause an error; see github.com/pytorch/pytorch/issues/40967 for more "
+                 "information");
+    kdl_init_ones_(kdl_parameter(net, "weight"));
+    kdl_tensor_set_grad(kdl_parameter(net, "weight"), kdl_ones(ctx, KDL_SHAPE(2, 2)));
+    kdl_optimizer_step(optimizer);
+    assert_float_equal(kdl_tensor_get(kdl_parameter(net, "weight"), (int64_t[]){ 1, 1 }), 0, 0);
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(net);
 }
 
 static void test_errors(void **state)
@@ -156,6 +213,35 @@ static void test_errors(void **state)
     assert_int_equal(kdl_optimizer_step(NULL), KDL_ERROR_VALUE);
     kdl_module_release(empty);
     kdl_module_release(net);
+}
+
+/* Parameters that are converted between steps leave the optimiser's state in the other dtype. */
+static void test_converted(void **state)
+{
+    kdl_context *ctx = *state;
+    for (int i = 0; i < OPTIMIZERS; i++) {
+        kdl_module *net = kdl_nn_linear(ctx, 3, 2, .bias = false);
+        kdl_tensor *weight = kdl_parameter(net, "weight");
+        kdl_optimizer *optimizer = optimizers[i](kdl_named_parameters(net));
+        kdl_tensor_set_grad(weight, kdl_ones(ctx, KDL_SHAPE(2, 3)));
+        kdl_optimizer_step(optimizer);
+        kdl_module_to(net, KDL_F64);
+        kdl_init_ones_(weight);
+        kdl_optimizer_step(optimizer);
+        assert_error(
+            ctx, KDL_ERROR_RUNTIME,
+            "a parameter is torch.float64 now, but its optimizer's state is torch.float32: "
+            "make the optimizer after converting");
+        assert_float_equal(kdl_tensor_get(weight, (int64_t[]){ 0, 0 }), 1, 0);
+        kdl_module_to(net, KDL_BF16);
+        kdl_optimizer_step(optimizer);
+        assert_error(ctx, KDL_ERROR_NOT_IMPLEMENTED,
+                     "parameters of bfloat16 are not optimised: keep them in f32");
+        kdl_module_to(net, KDL_F32);
+        assert_int_equal(kdl_optimizer_step(optimizer), KDL_OK);
+        kdl_optimizer_release(optimizer);
+        kdl_module_release(net);
+    }
 }
 
 static void test_clip(void **state)
@@ -199,9 +285,15 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRAINING_TEST(test_descends), TRAINING_TEST(test_first_step),
-        TRAINING_TEST(test_clip),     TRAINING_TEST(test_groups),
-        TRAINING_TEST(test_errors),   cmocka_unit_test(test_allocation_failures),
+        TRAINING_TEST(test_descends),
+        TRAINING_TEST(test_first_step),
+        TRAINING_TEST(test_clip),
+        TRAINING_TEST(test_groups),
+        TRAINING_TEST(test_empty_group),
+        TRAINING_TEST(test_duplicates),
+        TRAINING_TEST(test_errors),
+        TRAINING_TEST(test_converted),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
