@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times steps of training: bench_train THREADS SECONDS SIZES CLASSES LAYER..., the layers as PyTorch
- * writes them, SIZES those of a batch of inputs (64,784). Behind an Embedding inputs are numbers of
- * classes, one to be guessed for each, and encoder layers see those before. A step is zero_grad,
- * forward, cross entropy, backward, SGD. Prints microseconds a step, the best of as many groups as fit into
- * SECONDS; with 0 SECONDS, the losses of the first four steps under seed 7, in which the network is
- * made before inputs and labels. bench/train_against_torch.py runs it beside PyTorch.
+ * Times steps of training: bench_train THREADS SECONDS SIZES CLASSES LAYER..., the layers as
+ * PyTorch writes them, SIZES those of a batch of inputs (64,784). Behind an Embedding inputs are
+ * numbers of classes, one to be guessed for each, and encoder layers see those before. A step is
+ * zero_grad, forward, cross entropy, backward, SGD. Prints microseconds a step, the best of as many
+ * groups as fit into SECONDS; with 0 SECONDS, the losses of the first four steps under seed 7, in
+ * which the network is made before inputs and labels. bench/train_against_torch.py runs it beside
+ * PyTorch.
  */
 #include <math.h>
 #include <stdio.h>

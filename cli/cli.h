@@ -46,7 +46,9 @@ typedef struct cli_command {
 
 extern const cli_command cli_init, cli_plan, cli_inspect;
 
-/* Fills `options` from the arguments behind the command's name; false after saying what is wrong. */
+/*
+ * Fills `options` from the arguments behind the command's name; false after saying what is wrong.
+ */
 bool cli_parse(const cli_command *command, int argc, char **argv, cli_options *options);
 void cli_options_free(cli_options *options);
 
@@ -74,8 +76,9 @@ char *cli_read_file(const char *path, size_t *nbytes);
 kdl_context *cli_context(const cli_options *options);
 
 /*
- * The plan of the recipe, the configuration or the text of print(model) that the options name; NULL with *status set after
- * saying what is wrong. With `sign` the plan gets the input's digest as an attribute.
+ * The plan of the recipe, the configuration or the text of print(model) that the options name; NULL
+ * with *status set after saying what is wrong. With `sign` the plan gets the input's digest as an
+ * attribute.
  */
 kdl_plan *cli_load(kdl_context *ctx, const cli_options *options, bool sign, int *status);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constants, and weights from a file that Python made (pretrained.safetensors): whole, then by part,
- * then frozen. Its twin is constant_pretrained.py.
+ * Constants, and weights from a file that Python made (pretrained.safetensors): whole, then by
+ * part, then frozen. Its twin is constant_pretrained.py.
  */
 #include <stdio.h>
 #include <kindling/kindling.h>

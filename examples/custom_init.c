@@ -30,7 +30,9 @@ int main(void)
     kdl_tensor_print(kdl_parameter(net, "0.weight"), stdout);
     kdl_module_release(net);
 
-    /* The same in a plan: nothing is drawn until it is asked for, and then only what is asked for. */
+    /*
+     * The same in a plan: nothing is drawn until it is asked for, and then only what is asked for.
+     */
     kdl_set_deferred(ctx, true);
     kdl_manual_seed(ctx, 0);
     net = kdl_nn_sequential(ctx, kdl_nn_linear(ctx, 4, 3), kdl_nn_relu(ctx));

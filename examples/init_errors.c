@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <kindling/kindling.h>
 
-/* kdl_init_FUNCTION ARGUMENTS of w = torch.empty(SHAPE): what is raised, which is then forgotten. */
+/*
+ * kdl_init_FUNCTION ARGUMENTS of w = torch.empty(SHAPE): what is raised, which is then forgotten.
+ */
 #define RAISES(shape, function, arguments)                                                         \
     do {                                                                                           \
         kdl_tensor *w = kdl_empty(ctx, shape);                                                     \

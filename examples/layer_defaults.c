@@ -27,7 +27,9 @@ int main(void)
     kdl_context *ctx = kdl_context_new(NULL);
     kdl_manual_seed(ctx, 0);
 
-    /* kaiming_uniform_(a=sqrt(5)) is U(+-1/sqrt(fan_in)), so that a layer keeps its input's scale. */
+    /*
+     * kaiming_uniform_(a=sqrt(5)) is U(+-1/sqrt(fan_in)), so that a layer keeps its input's scale.
+     */
     kdl_module *linear = kdl_nn_linear(ctx, 64, 8);
     show("Linear(64, 8)", linear, 1 / sqrt(64));
     kdl_reset_parameters(linear);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The least that trains: a network learns exclusive or. README.md shows it; its twin is learn_xor.py. */
+/*
+ * The least that trains: a network learns exclusive or. README.md shows it; its twin is
+ * learn_xor.py.
+ */
 #include <stdio.h>
 #include <kindling/train.h>
 

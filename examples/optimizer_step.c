@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An optimiser updates parameters: three steps of SGD. A layer that is in two places is updated once,
- * by the sum of both gradients; what is frozen stays as it is. Its twin is optimizer_step.py.
+ * An optimiser updates parameters: three steps of SGD. A layer that is in two places is updated
+ * once, by the sum of both gradients; what is frozen stays as it is. Its twin is optimizer_step.py.
  */
 #include <stdio.h>
 #include <kindling/train.h>

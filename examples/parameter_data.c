@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A parameter and its data: the same elements, with gradients and without. Twin: parameter_data.py. */
+/*
+ * A parameter and its data: the same elements, with gradients and without. Twin: parameter_data.py.
+ */
 #include <stdio.h>
 #include <kindling/kindling.h>
 

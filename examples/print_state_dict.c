@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* state_dict: parameters and persistent buffers by name, in order. Its twin is print_state_dict.py. */
+/*
+ * state_dict: parameters and persistent buffers by name, in order. Its twin is print_state_dict.py.
+ */
 #include <stdio.h>
 #include <kindling/kindling.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A tensor is not a parameter: a module lists, saves and moves only what is wrapped in nn.Parameter.
- * Its twin is tensor_or_parameter.py.
+ * A tensor is not a parameter: a module lists, saves and moves only what is wrapped in
+ * nn.Parameter. Its twin is tensor_or_parameter.py.
  */
 #include <stdio.h>
 #include <kindling/kindling.h>

@@ -3,7 +3,7 @@
 # check_layering.sh [ROOT]: checks the rules of ARCHITECTURE.md that a compiler does not.
 #   - dependencies point one way: a folder of src/ includes only itself and the folders before it;
 #   - cli/, examples/ use the public headers (and cli/ its own); tests and benchmarks may use all;
-#   - file names are unique, first lines name the licence, files stay short.
+#   - file names are unique, first lines name the licence, files stay short, lines narrow.
 # Prints each fault and fails if there is one.
 set -euo pipefail
 cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
@@ -13,14 +13,15 @@ layers="base kernels tensor random plan ops init recipe nn checkpoint models"
 layers+=" compute autograd forward optim data" # of libkindling_train
 homes="dtype:base options:base each:base module:nn layer:nn description:nn scheme:init kindling:cli"
 homes+=" math:autograd indexing:autograd functional:autograd lr:optim train:cli"
-longest=650
+longest=650 widest=100
 
 folders=()
 for folder in include src cli examples tests bench fuzz; do
     [ ! -d "$folder" ] || folders+=("$folder")
 done
 find "${folders[@]}" -name '*.[ch]' | LC_ALL=C sort | xargs awk \
-    -v layers="$layers" -v homes="$homes" -v longest="$longest" '
+    -v layers="$layers" -v homes="$homes" -v longest="$longest" \
+    -v widest="$widest" '
     BEGIN {
         count = split(layers " cli", names, " ")
         for (i = 1; i <= count; i++) rank[names[i]] = i
@@ -54,6 +55,7 @@ find "${folders[@]}" -name '*.[ch]' | LC_ALL=C sort | xargs awk \
         }
     }
     { lines = FNR }
+    length($0) > widest { fault(length($0) " columns") }
     /^[ \t]*#[ \t]*include[ \t]*"/ || /^[ \t]*#[ \t]*include[ \t]*<kindling\// {
         path = $0; sub(/^[^"<]*["<]/, "", path); sub(/[">].*/, "", path)
         if (free || path !~ /\//) next # without a slash: a file of the same folder

@@ -70,4 +70,6 @@ echo 'int x;' >"$tree/src/nn/linear.c"
 expect_fault 'the first line names no licence'
 seq 700 | sed 's|.*|/* & */|' >>"$tree/src/nn/module.c"
 expect_fault 'src/nn/module.c: 704 lines'
+put src/nn/linear.c "$(printf '/* %95s */' wide)"
+expect_fault 'src/nn/linear.c:2: 101 columns'
 "$check" "$tree"

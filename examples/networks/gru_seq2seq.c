@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An encoder and a decoder; the output layer's weight is the embedding's: one parameter, two names. */
+/*
+ * An encoder and a decoder; the output layer's weight is the embedding's: one parameter, two names.
+ */
 #include "networks.h"
 
 kdl_module *gru_seq2seq(kdl_context *ctx)

@@ -17,7 +17,9 @@ kdl_module *alexnet(kdl_context *ctx, int64_t width, int64_t hidden, int64_t cla
 kdl_module *vgg16_bn(kdl_context *ctx, int64_t scale, int64_t hidden, int64_t classes);
 /** ResNet-50 (He et al., 2015); of 64 channels at first. */
 kdl_module *resnet50(kdl_context *ctx, int64_t width, int64_t classes);
-/** MobileNetV2 (Sandler et al., 2018), with torch.nn's own initialisation; channels over `scale`. */
+/**
+ * MobileNetV2 (Sandler et al., 2018), with torch.nn's own initialisation; channels over `scale`.
+ */
 kdl_module *mobilenet_v2(kdl_context *ctx, int64_t scale, int64_t classes);
 /** DenseNet-121 (Huang et al., 2016), whose growth is 32. */
 kdl_module *densenet121(kdl_context *ctx, int64_t growth, int64_t classes);

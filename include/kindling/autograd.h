@@ -7,9 +7,9 @@
  * adds up the gradients of its leaves in kdl_tensor_grad(). Nothing is recorded while gradients are
  * switched off (torch.no_grad()).
  *
- * In-place functions are recorded too, on tensors and on views of them, but not on leaves that require
- * gradients, nor on views of those: PyTorch's RuntimeErrors. A view that was made while gradients were
- * switched off counts as a tensor of its own.
+ * In-place functions are recorded too, on tensors and on views of them, but not on leaves that
+ * require gradients, nor on views of those: PyTorch's RuntimeErrors. A view that was made while
+ * gradients were switched off counts as a tensor of its own.
  *
  * Gradients of gradients (create_graph) are not there.
  */
@@ -26,7 +26,8 @@ extern "C" {
 /**
  * Makes the context able to train: functions record gradients from now on, and kdl_forward() of
  * torch.nn's modules computes. Call it once, at the beginning; again: nothing happens. The context
- * also keeps memory that tensors of 64 KiB to 64 MiB leave, up to half a gigabyte, for the next ones.
+ * also keeps memory that tensors of 64 KiB to 64 MiB leave, up to half a gigabyte, for the next
+ * ones.
  */
 KDL_API kdl_status kdl_train_enable(kdl_context *ctx);
 
@@ -66,14 +67,17 @@ KDL_API kdl_status kdl_backward_with(kdl_tensor *tensor, const kdl_backward_opti
 
 /**
  * Tensor.grad._indices()[0] of a sparse gradient (borrowed), i64: kdl_tensor_grad() then has those
- * rows of the tensor only, and one may be there more than once. NULL: the gradient is dense, or None.
- * Sparse gradients come from kdl_f_embedding(..., .sparse = true); optim.h says who takes them.
+ * rows of the tensor only, and one may be there more than once. NULL: the gradient is dense, or
+ * None. Sparse gradients come from kdl_f_embedding(..., .sparse = true); optim.h says who takes
+ * them.
  */
 KDL_API kdl_tensor *kdl_tensor_grad_rows(const kdl_tensor *tensor);
 
 /** Tensor.is_leaf: whether it was not computed from tensors that require gradients. */
 KDL_API bool kdl_tensor_is_leaf(const kdl_tensor *tensor);
-/** Tensor.retain_grad(): a tensor that is no leaf gets its gradient too. RuntimeError as PyTorch. */
+/**
+ * Tensor.retain_grad(): a tensor that is no leaf gets its gradient too. RuntimeError as PyTorch.
+ */
 KDL_API kdl_status kdl_retain_grad(kdl_tensor *tensor);
 /** type(Tensor.grad_fn).__name__, e.g. "MulBackward0" (a static string); NULL: None. */
 KDL_API const char *kdl_tensor_grad_fn(const kdl_tensor *tensor);

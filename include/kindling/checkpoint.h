@@ -51,9 +51,9 @@ typedef struct kdl_save_options {
  * the same directory. Memory is a window of 16 MiB whatever the size, besides what whole-tensor
  * operations need. The context's threads work.
  *
- * Errors: KDL_ERROR_IO (the file is there and `force` is not given, no directory, a full disk, ...),
- * KDL_ERROR_VALUE (a name that is not UTF-8), KDL_ERROR_INTERRUPTED (`progress` said so), and what
- * computing the tensors gives. A process that is to get an error rather than a signal when it
+ * Errors: KDL_ERROR_IO (the file is there and `force` is not given, no directory, a full disk,
+ * ...), KDL_ERROR_VALUE (a name that is not UTF-8), KDL_ERROR_INTERRUPTED (`progress` said so), and
+ * what computing the tensors gives. A process that is to get an error rather than a signal when it
  * passes its limit on file sizes ignores SIGXFSZ.
  */
 #define kdl_plan_save(plan, path, ...)                                                             \

@@ -56,8 +56,8 @@ typedef struct kdl_from_string_options {
  *
  * Errors begin with the line and column: KDL_ERROR_FORMAT for text that print() does not write;
  * NotImplementedError for a layer that is not known, for a Lazy one, for a parametrization of one's
- * own and for lists of parameters, by name; the constructors' errors. ValueError for something assumed of a
- * class that does not occur.
+ * own and for lists of parameters, by name; the constructors' errors. ValueError for something
+ * assumed of a class that does not occur.
  */
 #define kdl_module_from_string(ctx, text, nbytes, ...)                                             \
     KDL__WITH(kdl_from_string_options, KDL_FROM_STRING_DEFAULTS, (__VA_ARGS__),                    \
@@ -68,9 +68,9 @@ KDL_API kdl_module *kdl_module_from_string_with(kdl_context *ctx, const char *te
 /**
  * Initialises parameters anew by rules "PATTERN=SCHEME", e.g. "*.bias=zeros",
  * "Linear.weight=kaiming_normal(mode=fan_out, nonlinearity=relu)" (scheme.h). PATTERN is a dotted
- * name with *, ? and [...] as in Python's fnmatch (* takes dots too), or CLASS.NAME: parameters NAME
- * (which may have wildcards) of modules of that class or one derived from it. Of the rules that
- * match a parameter the last one counts. In Python:
+ * name with *, ? and [...] as in Python's fnmatch (* takes dots too), or CLASS.NAME: parameters
+ * NAME (which may have wildcards) of modules of that class or one derived from it. Of the rules
+ * that match a parameter the last one counts. In Python:
  *
  *     def visit(module, prefix=""):
  *         for name, child in module._modules.items():

@@ -73,7 +73,8 @@ KDL_API kdl_tensor *kdl_f_glu(kdl_tensor *input, int dim);
 KDL_API kdl_tensor *kdl_f_prelu(kdl_tensor *input, kdl_tensor *weight);
 /**
  * F.rrelu(input, lower, upper, training): leaky_relu by slopes that are drawn, in training, for the
- * elements that are not above 0, else by their mean. PyTorch's defaults are 1/8 and 1/3. RuntimeError.
+ * elements that are not above 0, else by their mean. PyTorch's defaults are 1/8 and 1/3.
+ * RuntimeError.
  */
 KDL_API kdl_tensor *kdl_f_rrelu(kdl_tensor *input, double lower, double upper, bool training);
 
@@ -109,8 +110,8 @@ KDL_API kdl_tensor *kdl_f_group_norm(kdl_tensor *input, int64_t num_groups, kdl_
                                      kdl_tensor *bias, double eps);
 /**
  * F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps): input
- * (N, C, ...). In training the batch's own statistics count, and the running ones (NULL: none) go on
- * by `momentum`; otherwise these count.
+ * (N, C, ...). In training the batch's own statistics count, and the running ones (NULL: none) go
+ * on by `momentum`; otherwise these count.
  */
 KDL_API kdl_tensor *kdl_f_batch_norm(kdl_tensor *input, kdl_tensor *running_mean,
                                      kdl_tensor *running_var, kdl_tensor *weight, kdl_tensor *bias,

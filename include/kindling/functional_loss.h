@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The losses of torch.nn.functional, and its distances: in libkindling_train. Operands are of
- * floating point but for classes (i64); f16 and bf16 are computed in f32. What PyTorch has a default
- * for and C does not is said with each. Gradients go to inputs and, but for classes, to targets.
+ * floating point but for classes (i64); f16 and bf16 are computed in f32. What PyTorch has a
+ * default for and C does not is said with each. Gradients go to inputs and, but for classes, to
+ * targets.
  *
  * The modules (nn_loss.h) take the same tensors: kdl_call(criterion, input, target).
  */
@@ -26,7 +27,9 @@ typedef enum kdl_reduction {
 
 /* ---- differences: sizes that differ are broadcast, with a warning ---------------------------- */
 
-/** F.mse_loss, F.l1_loss(input, target, reduction). RuntimeError for sizes that do not broadcast. */
+/**
+ * F.mse_loss, F.l1_loss(input, target, reduction). RuntimeError for sizes that do not broadcast.
+ */
 KDL_API kdl_tensor *kdl_f_mse_loss(kdl_tensor *input, kdl_tensor *target, kdl_reduction reduction);
 KDL_API kdl_tensor *kdl_f_l1_loss(kdl_tensor *input, kdl_tensor *target, kdl_reduction reduction);
 /** F.smooth_l1_loss(input, target, reduction, beta=1); RuntimeError for beta < 0. */
@@ -92,9 +95,9 @@ typedef struct kdl_f_class_loss_options {
 
 /**
  * F.cross_entropy(input, target, weight=None, ignore_index=-100, reduction='mean',
- * label_smoothing=0.0): input (C), (N, C) or (N, C, ...) scores; target classes (i64) of the input's
- * sizes without C, or probabilities of the input's sizes. IndexError for a class outside 0 .. C - 1,
- * ValueError and RuntimeError for other sizes.
+ * label_smoothing=0.0): input (C), (N, C) or (N, C, ...) scores; target classes (i64) of the
+ * input's sizes without C, or probabilities of the input's sizes. IndexError for a class outside 0
+ * .. C - 1, ValueError and RuntimeError for other sizes.
  */
 #define kdl_f_cross_entropy(input, target, ...)                                                    \
     KDL__WITH(kdl_f_class_loss_options, KDL_F_CLASS_LOSS_DEFAULTS, (__VA_ARGS__),                  \
@@ -151,9 +154,9 @@ KDL_API kdl_tensor *kdl_f_multilabel_margin_loss(kdl_tensor *input, kdl_tensor *
                                                  kdl_reduction reduction);
 /**
  * F.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction,
- * zero_infinity=False): log_probs (T, N, C) or (T, C); targets (i64) (N, S), or one after the other;
- * lengths (i64) of (N) or (). 'mean' divides each loss by its target's length first. As PyTorch's,
- * its gradient takes for granted that log_probs come from log_softmax. RuntimeError.
+ * zero_infinity=False): log_probs (T, N, C) or (T, C); targets (i64) (N, S), or one after the
+ * other; lengths (i64) of (N) or (). 'mean' divides each loss by its target's length first. As
+ * PyTorch's, its gradient takes for granted that log_probs come from log_softmax. RuntimeError.
  */
 KDL_API kdl_tensor *kdl_f_ctc_loss(kdl_tensor *log_probs, kdl_tensor *targets,
                                    kdl_tensor *input_lengths, kdl_tensor *target_lengths,
@@ -161,7 +164,9 @@ KDL_API kdl_tensor *kdl_f_ctc_loss(kdl_tensor *log_probs, kdl_tensor *targets,
 
 /* ---- distances and their margins ----------------------------------------------------------- */
 
-/** F.cosine_similarity(x1, x2, dim=1, eps=1e-8), F.pairwise_distance(x1, x2, p=2, eps=1e-6, ...). */
+/**
+ * F.cosine_similarity(x1, x2, dim=1, eps=1e-8), F.pairwise_distance(x1, x2, p=2, eps=1e-6, ...).
+ */
 KDL_API kdl_tensor *kdl_f_cosine_similarity(kdl_tensor *x1, kdl_tensor *x2, int dim, double eps);
 KDL_API kdl_tensor *kdl_f_pairwise_distance(kdl_tensor *x1, kdl_tensor *x2, double p, double eps,
                                             bool keepdim);
@@ -174,8 +179,8 @@ KDL_API kdl_tensor *kdl_f_margin_ranking_loss(kdl_tensor *x1, kdl_tensor *x2, kd
 KDL_API kdl_tensor *kdl_f_cosine_embedding_loss(kdl_tensor *x1, kdl_tensor *x2, kdl_tensor *target,
                                                 double margin, kdl_reduction reduction);
 /**
- * F.triplet_margin_loss(anchor, positive, negative, margin=1, p=2, eps=1e-6, swap=False, reduction).
- * ValueError unless margin > 0.
+ * F.triplet_margin_loss(anchor, positive, negative, margin=1, p=2, eps=1e-6, swap=False,
+ * reduction). ValueError unless margin > 0.
  */
 KDL_API kdl_tensor *kdl_f_triplet_margin_loss(kdl_tensor *anchor, kdl_tensor *positive,
                                               kdl_tensor *negative, double margin, double p,
@@ -184,8 +189,8 @@ KDL_API kdl_tensor *kdl_f_triplet_margin_loss(kdl_tensor *anchor, kdl_tensor *po
 /* ---- adaptive softmax -------------------------------------------------------------------- */
 
 /**
- * AdaptiveLogSoftmaxWithLoss.log_prob(input), .predict(input): input (N, in_features); logarithms of
- * the probabilities of all classes (N, n_classes), the likeliest ones (N) of i64. TypeError for
+ * AdaptiveLogSoftmaxWithLoss.log_prob(input), .predict(input): input (N, in_features); logarithms
+ * of the probabilities of all classes (N, n_classes), the likeliest ones (N) of i64. TypeError for
  * another module. The module itself: inputs (input, target), outputs (output, loss).
  */
 KDL_API kdl_tensor *kdl_adaptive_log_prob(kdl_module *module, kdl_tensor *input);

@@ -107,8 +107,8 @@ typedef struct kdl_f_attention_options {
  * F.scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False,
  * scale=None, enable_gqa=False): query (..., L, E), key (..., S, E), value (..., S, V), whose
  * batches are broadcast, give (..., L, V): softmax(scale query key^T + mask) value. The mask is
- * broadcast to (..., L, S). A query that may see nothing gives 0. Dropout draws as PyTorch does on a CPU.
- * RuntimeError where sizes and dtypes do not fit.
+ * broadcast to (..., L, S). A query that may see nothing gives 0. Dropout draws as PyTorch does on
+ * a CPU. RuntimeError where sizes and dtypes do not fit.
  */
 #define kdl_f_scaled_dot_product_attention(query, key, value, ...)                                 \
     KDL__WITH(kdl_f_attention_options, KDL_F_ATTENTION_DEFAULTS, (__VA_ARGS__),                    \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * torch.nn.functional's convolutions, pooling, padding and what else moves over one to three spatial
- * dimensions, in libkindling_train. Where PyTorch takes an int or a tuple of one for each dimension,
- * an argument has two names, `.stride = 2` and `.strides = KDL_SHAPE(2, 1)`; those that come first
- * take either. The input is (N, C, ...) or, where it is not said otherwise, (C, ...).
+ * torch.nn.functional's convolutions, pooling, padding and what else moves over one to three
+ * spatial dimensions, in libkindling_train. Where PyTorch takes an int or a tuple of one for each
+ * dimension, an argument has two names, `.stride = 2` and `.strides = KDL_SHAPE(2, 1)`; those that
+ * come first take either. The input is (N, C, ...) or, where it is not said otherwise, (C, ...).
  */
 #ifndef KINDLING_FUNCTIONAL_WINDOW_H
 #define KINDLING_FUNCTIONAL_WINDOW_H
@@ -95,10 +95,11 @@ typedef struct kdl_f_pad_options {
     }
 
 /**
- * F.pad(input, pad, mode='constant', value=0): `pad` is a KDL_SHAPE of what is put before and behind
- * the last dimension, then the one before it, and so on; a negative number takes away. "constant"
- * pads any dimensions of any input, the others the last one to three of an input of one or two more.
- * RuntimeError for what does not fit, NotImplementedError for other numbers of dimensions and modes.
+ * F.pad(input, pad, mode='constant', value=0): `pad` is a KDL_SHAPE of what is put before and
+ * behind the last dimension, then the one before it, and so on; a negative number takes away.
+ * "constant" pads any dimensions of any input, the others the last one to three of an input of one
+ * or two more. RuntimeError for what does not fit, NotImplementedError for other numbers of
+ * dimensions and modes.
  */
 #define kdl_f_pad(input, pad, ...)                                                                 \
     KDL__WITH(kdl_f_pad_options, KDL_F_PAD_DEFAULTS, (__VA_ARGS__), kdl_f_pad_with, input, pad)
@@ -130,8 +131,8 @@ typedef struct kdl_f_pool_options {
 
 /**
  * F.max_pool1d, 2d, 3d(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
- * `.indices = &indices` gets them as i64, each its element's place in its plane (C is no part of it).
- * RuntimeError where sizes do not fit.
+ * `.indices = &indices` gets them as i64, each its element's place in its plane (C is no part of
+ * it). RuntimeError where sizes do not fit.
  */
 #define kdl_f_max_pool1d(input, kernel, ...)                                                       \
     KDL__F_POOL(kdl_f_max_pool_with, 1, input, kernel, __VA_ARGS__)
@@ -203,7 +204,9 @@ KDL_API kdl_tensor *kdl_f_max_unpool_with(int nd, kdl_tensor *input, kdl_tensor 
                                           kdl_shape kernel_size,
                                           const kdl_f_max_unpool_options *options);
 
-/** Options of kdl_f_fractional_max_pool2d(), 3d(); start from KDL_F_FRACTIONAL_MAX_POOL_DEFAULTS. */
+/**
+ * Options of kdl_f_fractional_max_pool2d(), 3d(); start from KDL_F_FRACTIONAL_MAX_POOL_DEFAULTS.
+ */
 typedef struct kdl_f_fractional_max_pool_options {
     size_t nbytes;                                     /**< sizeof(..._options), for the ABI */
     KDL_INT_OR_SHAPE(output_size, output_sizes);       /**< default KDL_NONE_INT */
@@ -223,9 +226,9 @@ typedef struct kdl_f_fractional_max_pool_options {
 
 /**
  * F.fractional_max_pool2d, 3d(input, kernel_size, output_size, output_ratio, return_indices,
- * _random_samples): draws N C 2 (or 3) numbers as torch.rand does, unless they are given. The chosen
- * elements are PyTorch's. ValueError without output_size and output_ratio, RuntimeError where sizes
- * do not fit, NotImplementedError for f16 and bf16.
+ * _random_samples): draws N C 2 (or 3) numbers as torch.rand does, unless they are given. The
+ * chosen elements are PyTorch's. ValueError without output_size and output_ratio, RuntimeError
+ * where sizes do not fit, NotImplementedError for f16 and bf16.
  */
 #define kdl_f_fractional_max_pool2d(input, kernel, ...)                                            \
     KDL__F_FRACTIONAL_MAX_POOL(2, input, kernel, __VA_ARGS__)
@@ -239,8 +242,8 @@ KDL_API kdl_tensor *kdl_f_fractional_max_pool_with(
 
 /**
  * F.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps):
- * input (N, C, ...); vectors of C or NULL. With use_input_stats the running ones (both or none) go on
- * by `momentum`, otherwise they count. ValueError, RuntimeError.
+ * input (N, C, ...); vectors of C or NULL. With use_input_stats the running ones (both or none) go
+ * on by `momentum`, otherwise they count. ValueError, RuntimeError.
  */
 KDL_API kdl_tensor *kdl_f_instance_norm(kdl_tensor *input, kdl_tensor *running_mean,
                                         kdl_tensor *running_var, kdl_tensor *weight,
@@ -261,7 +264,9 @@ KDL_API kdl_tensor *kdl_f_cross_map_lrn2d(kdl_tensor *input, int64_t size, doubl
 
 /* ---- moving elements --------------------------------------------------------------------- */
 
-/** F.pixel_shuffle, pixel_unshuffle: (*, C r r, H, W) to (*, C, H r, W r), and back. RuntimeError. */
+/**
+ * F.pixel_shuffle, pixel_unshuffle: (*, C r r, H, W) to (*, C, H r, W r), and back. RuntimeError.
+ */
 KDL_API kdl_tensor *kdl_f_pixel_shuffle(kdl_tensor *input, int64_t upscale_factor);
 KDL_API kdl_tensor *kdl_f_pixel_unshuffle(kdl_tensor *input, int64_t downscale_factor);
 /** torch.channel_shuffle(input, groups): input (N, C, ...). RuntimeError. */
@@ -283,8 +288,8 @@ typedef struct kdl_f_fold_options {
     }
 
 /**
- * F.unfold(input, kernel_size, dilation=1, padding=0, stride=1): the blocks of (N, C, H, W) as columns
- * (N, C kernel, blocks). RuntimeError.
+ * F.unfold(input, kernel_size, dilation=1, padding=0, stride=1): the blocks of (N, C, H, W) as
+ * columns (N, C kernel, blocks). RuntimeError.
  */
 #define kdl_f_unfold(input, kernel, ...)                                                           \
     KDL__WITH(kdl_f_fold_options, KDL_F_FOLD_DEFAULTS, (__VA_ARGS__), kdl_f_unfold_with, input,    \

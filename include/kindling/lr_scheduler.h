@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * torch.optim.lr_scheduler, in libkindling_train: what changes learning rates while training goes on.
+ * torch.optim.lr_scheduler, in libkindling_train: what changes learning rates while training goes
+ * on.
  *
  *     kdl_lr_scheduler *schedule = kdl_lr_cosine_annealing(optimizer, epochs);
  *     for (int epoch = 0; epoch < epochs; epoch++) {
@@ -54,17 +55,17 @@ KDL_API int64_t kdl_lr_scheduler_last_epoch(const kdl_lr_scheduler *scheduler);
  */
 KDL_API char *kdl_lr_scheduler_state_dict(kdl_lr_scheduler *scheduler);
 /**
- * LRScheduler.load_state_dict(), of a schedule constructed alike, from Kindling or (json.dumps() of it)
- * from PyTorch. Arguments that are functions, texts or milestones stay as constructed, and so do the
- * optimiser's rates, which its own state_dict brings. TypeError, KeyError, ValueError or
+ * LRScheduler.load_state_dict(), of a schedule constructed alike, from Kindling or (json.dumps() of
+ * it) from PyTorch. Arguments that are functions, texts or milestones stay as constructed, and so
+ * do the optimiser's rates, which its own state_dict brings. TypeError, KeyError, ValueError or
  * KDL_ERROR_FORMAT for what does not fit; then nothing is changed.
  */
 KDL_API kdl_status kdl_lr_scheduler_load_state_dict(kdl_lr_scheduler *scheduler,
                                                     const char *state_dict);
 
 /**
- * A list of numbers, one a parameter group; of no values: not given. (The macros for lists are C's; in
- * C++, where such a list would not live long enough, fill the struct.)
+ * A list of numbers, one a parameter group; of no values: not given. (The macros for lists are C's;
+ * in C++, where such a list would not live long enough, fill the struct.)
  */
 typedef struct kdl_lr_values {
     const double *values; /**< borrowed during the call */
@@ -123,7 +124,9 @@ typedef struct kdl_lr_step_options {
         sizeof(kdl_lr_step_options), 0.1, -1                                                       \
     }
 
-/** StepLR(optimizer, step_size, gamma): times gamma every step_size epochs (ZeroDivisionError: 0). */
+/**
+ * StepLR(optimizer, step_size, gamma): times gamma every step_size epochs (ZeroDivisionError: 0).
+ */
 #define kdl_lr_step(optimizer, step_size, ...)                                                     \
     KDL__WITH(kdl_lr_step_options, KDL_LR_STEP_DEFAULTS, (__VA_ARGS__), kdl_lr_step_with,          \
               optimizer, step_size)
@@ -218,8 +221,8 @@ typedef struct kdl_lr_cosine_options {
         sizeof(kdl_lr_cosine_options), 0, -1                                                       \
     }
 /**
- * CosineAnnealingLR(optimizer, T_max, eta_min): down to eta_min along half a cosine of T_max epochs,
- * and up again (Loshchilov and Hutter, 2017). ZeroDivisionError for T_max 0.
+ * CosineAnnealingLR(optimizer, T_max, eta_min): down to eta_min along half a cosine of T_max
+ * epochs, and up again (Loshchilov and Hutter, 2017). ZeroDivisionError for T_max 0.
  */
 #define kdl_lr_cosine_annealing(optimizer, t_max, ...)                                             \
     KDL__WITH(kdl_lr_cosine_options, KDL_LR_COSINE_DEFAULTS, (__VA_ARGS__),                        \
@@ -278,8 +281,9 @@ typedef struct kdl_lr_cyclic_options {
         }                                                                                          \
     }
 /**
- * CyclicLR(optimizer, base_lr, max_lr, ...): up and down between two rates (Smith, 2017). ValueError
- * for an unknown mode, an optimiser without momentum, lists of another length than the groups.
+ * CyclicLR(optimizer, base_lr, max_lr, ...): up and down between two rates (Smith, 2017).
+ * ValueError for an unknown mode, an optimiser without momentum, lists of another length than the
+ * groups.
  */
 #define kdl_lr_cyclic(optimizer, base_lr, max_lr, ...)                                             \
     KDL__WITH(kdl_lr_cyclic_options, KDL_LR_CYCLIC_DEFAULTS, (__VA_ARGS__), kdl_lr_cyclic_with,    \
@@ -361,8 +365,8 @@ KDL_API kdl_lr_scheduler *kdl_lr_reduce_on_plateau_with(kdl_optimizer *optimizer
 /**
  * SequentialLR(optimizer, schedulers, milestones): `count` schedules one after the other, the next
  * from each milestone on, which are one fewer. They are consumed, also on failure (NULL among them:
- * an error stands, or ValueError). ValueError for none, another number of milestones, one of another
- * optimiser and ReduceLROnPlateau.
+ * an error stands, or ValueError). ValueError for none, another number of milestones, one of
+ * another optimiser and ReduceLROnPlateau.
  */
 #define kdl_lr_sequential(optimizer, schedulers, count, milestones, ...)                           \
     KDL__WITH(kdl_lr_options, KDL_LR_DEFAULTS, (__VA_ARGS__), kdl_lr_sequential_with, optimizer,   \

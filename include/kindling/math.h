@@ -85,8 +85,8 @@ KDL_API kdl_tensor *kdl_clamp(kdl_tensor *tensor, double min, double max);
 /* ---- reductions: `dim` may be negative ---------------------------------------------------- */
 
 /**
- * tensor.sum(), tensor.mean(): of all elements, a tensor without dimensions. The sum of integers and
- * of bool is i64.
+ * tensor.sum(), tensor.mean(): of all elements, a tensor without dimensions. The sum of integers
+ * and of bool is i64.
  */
 KDL_API kdl_tensor *kdl_sum(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_mean(kdl_tensor *tensor);
@@ -97,8 +97,8 @@ KDL_API kdl_tensor *kdl_mean_dim(kdl_tensor *tensor, int dim, bool keepdim);
 KDL_API kdl_tensor *kdl_sum_dims(kdl_tensor *tensor, int count, const int *dims, bool keepdim);
 KDL_API kdl_tensor *kdl_mean_dims(kdl_tensor *tensor, int count, const int *dims, bool keepdim);
 /**
- * tensor.max(), min(): of all elements; equal ones share the gradient. RuntimeError where there is no
- * element. tensor.prod(), var(correction), std(correction) likewise.
+ * tensor.max(), min(): of all elements; equal ones share the gradient. RuntimeError where there is
+ * no element. tensor.prod(), var(correction), std(correction) likewise.
  */
 KDL_API kdl_tensor *kdl_max(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_min(kdl_tensor *tensor);
@@ -125,7 +125,9 @@ KDL_API kdl_tensor *kdl_argmin(kdl_tensor *tensor, int dim, bool keepdim);
  */
 KDL_API kdl_tensor *kdl_var_dim(kdl_tensor *tensor, int dim, double correction, bool keepdim);
 KDL_API kdl_tensor *kdl_std_dim(kdl_tensor *tensor, int dim, double correction, bool keepdim);
-/** torch.linalg.vector_norm(tensor, p, dim, keepdim): p may be INFINITY and -INFINITY. IndexError. */
+/**
+ * torch.linalg.vector_norm(tensor, p, dim, keepdim): p may be INFINITY and -INFINITY. IndexError.
+ */
 KDL_API kdl_tensor *kdl_norm_dim(kdl_tensor *tensor, double p, int dim, bool keepdim);
 /** torch.logsumexp, torch.prod(tensor, dim, keepdim). IndexError. */
 KDL_API kdl_tensor *kdl_logsumexp(kdl_tensor *tensor, int dim, bool keepdim);
@@ -147,17 +149,18 @@ KDL_API kdl_tensor *kdl_matmul(kdl_tensor *a, kdl_tensor *b);
 KDL_API kdl_tensor *kdl_bmm(kdl_tensor *a, kdl_tensor *b);
 /**
  * torch.addmm(input, mat1, mat2, beta=beta, alpha=alpha): beta input + alpha mat1 mat2, of matrices
- * (i, k) and (k, j); `input` is broadcast to (i, j), and not looked at where beta is 0. RuntimeError.
+ * (i, k) and (k, j); `input` is broadcast to (i, j), and not looked at where beta is 0.
+ * RuntimeError.
  */
 KDL_API kdl_tensor *kdl_addmm(kdl_tensor *input, kdl_tensor *mat1, kdl_tensor *mat2, double beta,
                               double alpha);
 
 /**
- * torch.use_deterministic_algorithms(mode), torch.are_deterministic_algorithms_enabled(). The mode is
- * kept, for code that asks for it, and changes nothing: every function has the same bits on every run
- * and for any number of threads. Products of matrices and convolutions are cut into tiles, by their
- * sizes alone, which oneDNN (f32) and OpenBLAS (f64) compute on one thread each; those bits depend
- * on the processor's instruction set and on the libraries' versions.
+ * torch.use_deterministic_algorithms(mode), torch.are_deterministic_algorithms_enabled(). The mode
+ * is kept, for code that asks for it, and changes nothing: every function has the same bits on
+ * every run and for any number of threads. Products of matrices and convolutions are cut into
+ * tiles, by their sizes alone, which oneDNN (f32) and OpenBLAS (f64) compute on one thread each;
+ * those bits depend on the processor's instruction set and on the libraries' versions.
  */
 KDL_API void kdl_use_deterministic_algorithms(kdl_context *ctx, bool mode);
 KDL_API bool kdl_are_deterministic_algorithms_enabled(const kdl_context *ctx);

@@ -96,8 +96,8 @@ struct kdl_module_class {
      */
     int (*right_inverse)(kdl_module *module, kdl_tensor *value, kdl_tensor **originals);
     /**
-     * forward(*inputs) of a class that takes or gives several (kdl_call_with()): puts a reference to
-     * each output that is wanted into `outputs`, which are NULL.
+     * forward(*inputs) of a class that takes or gives several (kdl_call_with()): puts a reference
+     * to each output that is wanted into `outputs`, which are NULL.
      */
     kdl_status (*call)(kdl_module *module, kdl_tensor *const *inputs, int input_count,
                        kdl_tensor **outputs, int output_count);
@@ -302,13 +302,15 @@ KDL_API kdl_status kdl_module_eval(kdl_module *module);
 /** Module.training; false for NULL. */
 KDL_API bool kdl_module_training(const kdl_module *module);
 
-/** Module.zero_grad(set_to_none): forgets every parameter's gradient, or else fills it with zeros. */
+/**
+ * Module.zero_grad(set_to_none): forgets every parameter's gradient, or else fills it with zeros.
+ */
 KDL_API kdl_status kdl_module_zero_grad(kdl_module *module, bool set_to_none);
 
 /**
  * Module.to(dtype): converts all parameters and buffers of floating point, and the parameters'
- * gradients. Parameters stay the same objects, so ties are kept; buffers are replaced. TypeError for
- * a dtype that is not of floating point.
+ * gradients. Parameters stay the same objects, so ties are kept; buffers are replaced. TypeError
+ * for a dtype that is not of floating point.
  */
 KDL_API kdl_status kdl_module_to(kdl_module *module, kdl_dtype dtype);
 
@@ -332,9 +334,9 @@ KDL_API kdl_module *kdl_module_deep_copy(kdl_module *module);
 KDL_API kdl_status kdl_reset_parameters(kdl_module *module);
 
 /**
- * module(input): forward, between the hooks registered for it (module_hooks.h). Gives one reference.
- * NotImplementedError when the class has no forward; those of torch.nn's classes come with the
- * training library.
+ * module(input): forward, between the hooks registered for it (module_hooks.h). Gives one
+ * reference. NotImplementedError when the class has no forward; those of torch.nn's classes come
+ * with the training library.
  */
 KDL_API kdl_tensor *kdl_forward(kdl_module *module, kdl_tensor *input);
 

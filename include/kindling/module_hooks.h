@@ -69,9 +69,9 @@ KDL_API kdl_hook kdl_register_forward_pre_hook(kdl_module *module, kdl_forward_p
 KDL_API kdl_hook kdl_register_forward_hook(kdl_module *module, kdl_forward_hook *hook,
                                            void *user_data, bool prepend);
 /**
- * Module.register_full_backward_pre_hook(hook, prepend), register_full_backward_hook(hook, prepend):
- * called by kdl_backward() for every forward that was recorded while they were registered. Of a module
- * with several inputs or outputs they see the first.
+ * Module.register_full_backward_pre_hook(hook, prepend), register_full_backward_hook(hook,
+ * prepend): called by kdl_backward() for every forward that was recorded while they were
+ * registered. Of a module with several inputs or outputs they see the first.
  */
 KDL_API kdl_hook kdl_register_full_backward_pre_hook(kdl_module *module,
                                                      kdl_backward_pre_hook *hook, void *user_data,

@@ -3,8 +3,8 @@
  * state_dict() as an object, and load_state_dict().
  *
  * kdl_state_dict(module) of module.h only goes through a module's entries. The object made here is
- * Python's OrderedDict: it can be kept, changed, printed, and loaded into another module. Its tensors
- * share their storage with the module's.
+ * Python's OrderedDict: it can be kept, changed, printed, and loaded into another module. Its
+ * tensors share their storage with the module's.
  */
 #ifndef KINDLING_MODULE_STATE_DICT_H
 #define KINDLING_MODULE_STATE_DICT_H
@@ -95,7 +95,9 @@ KDL_API kdl_status kdl_state_dict_rename(kdl_state_dict *state_dict, const char 
  */
 KDL_API kdl_state_dict *kdl_state_dict_part(kdl_state_dict *state_dict, const char *prefix);
 
-/** str(state_dict) in Python before 3.12: "OrderedDict([('weight', tensor(...)), ...])" (kdl_free). */
+/**
+ * str(state_dict) in Python before 3.12: "OrderedDict([('weight', tensor(...)), ...])" (kdl_free).
+ */
 KDL_API char *kdl_state_dict_to_string(kdl_state_dict *state_dict);
 /** str(state_dict.keys()): "odict_keys(['weight', 'bias'])" (kdl_free). */
 KDL_API char *kdl_state_dict_keys_to_string(kdl_state_dict *state_dict);

@@ -3,9 +3,10 @@
  * torch.nn's losses and distances (torch/nn/modules/loss.py, adaptive.py and distance.py). They
  * draw nothing, but for LinearCrossEntropyLoss and AdaptiveLogSoftmaxWithLoss, which have Linears.
  *
- * Every loss, but for the adaptive one, has `reduction`: "mean" (the default), "sum" or "none"; forward checks it. Those that
- * have `size_average` and `reduce` warn when they are given, for both are deprecated: they then
- * say the reduction. A `weight` or `pos_weight` becomes a buffer of that name (consumed).
+ * Every loss, but for the adaptive one, has `reduction`: "mean" (the default), "sum" or "none";
+ * forward checks it. Those that have `size_average` and `reduce` warn when they are given, for both
+ * are deprecated: they then say the reduction. A `weight` or `pos_weight` becomes a buffer of that
+ * name (consumed).
  */
 #ifndef KINDLING_NN_LOSS_H
 #define KINDLING_NN_LOSS_H
@@ -133,8 +134,8 @@ typedef struct kdl_cross_entropy_loss_options {
 /**
  * nn.LinearCrossEntropyOptions: the loss is computed in chunks of the batch, so that the scores of
  * all of it are never there at once; for many classes. Gradients come with the loss, in the forward
- * pass, but those of reduction "none". Where chunks cannot be (label_smoothing, out_features, targets
- * that are no int64) there is a warning, and the options are ignored.
+ * pass, but those of reduction "none". Where chunks cannot be (label_smoothing, out_features,
+ * targets that are no int64) there is a warning, and the options are ignored.
  *
  * Chunks of f16 and bf16 are computed in f32 by every acc_policy: PyTorch's "accurate".
  */
@@ -174,10 +175,10 @@ typedef struct kdl_linear_cross_entropy_loss_options {
 
 /**
  * nn.LinearCrossEntropyLoss(in_features, num_classes, *, out_features=(), bias=False, dtype=None,
- * reduction='mean', weight=None, ignore_index=None, label_smoothing=0.0, options=None), with a child
- * `linear`, Linear(in_features, num_classes times all out_features). RuntimeError with PyTorch's text
- * for a weight that is not [num_classes] and a label_smoothing outside [0, 1], ValueError for options
- * that cannot be. In C:
+ * reduction='mean', weight=None, ignore_index=None, label_smoothing=0.0, options=None), with a
+ * child `linear`, Linear(in_features, num_classes times all out_features). RuntimeError with
+ * PyTorch's text for a weight that is not [num_classes] and a label_smoothing outside [0, 1],
+ * ValueError for options that cannot be. In C:
  *
  *     kdl_nn_linear_cross_entropy_loss(ctx, 512, 50257, .options.chunked = true)
  */

@@ -8,9 +8,10 @@
  *
  * As in PyTorch the module gets a child `parametrizations`, a ModuleDict with a ParametrizationList
  * for each tensor, so that state_dict() has "parametrizations.weight.original0"; it is printed as
- * ParametrizedLinear(...). It stays of its class: kdl_module_type() is Linear, where PyTorch derives
- * a class from it. kdl_parameter(linear, "weight") finds nothing any more, but while kdl_forward()
- * runs, which computes all parametrized tensors of the module itself first: then it gives their values.
+ * ParametrizedLinear(...). It stays of its class: kdl_module_type() is Linear, where PyTorch
+ * derives a class from it. kdl_parameter(linear, "weight") finds nothing any more, but while
+ * kdl_forward() runs, which computes all parametrized tensors of the module itself first: then it
+ * gives their values.
  *
  * Gradients go to the originals, through these and through parametrizations of one's own.
  *
@@ -50,8 +51,8 @@ typedef struct kdl_parametrization_options {
 /**
  * parametrize.register_parametrization(module, tensor_name, parametrization, unsafe=False).
  * `parametrization` (consumed) is a module whose class has `forward`, or `parametrize` for several
- * originals, and perhaps `right_inverse` (kdl_module_class). Without an inverse the tensor itself is
- * the original. On a tensor that is parametrized it is appended to the others.
+ * originals, and perhaps `right_inverse` (kdl_module_class). Without an inverse the tensor itself
+ * is the original. On a tensor that is parametrized it is appended to the others.
  *
  * Unless unsafe, forward and right_inverse are called to see whether dtype and shape stay:
  * ValueError with PyTorch's text if not. ValueError for a name that is no parameter and no buffer.
@@ -82,9 +83,10 @@ KDL_API kdl_status kdl_set_parametrized(kdl_module *module, const char *tensor_n
                                         kdl_tensor *value);
 
 /**
- * parametrize.remove_parametrizations(module, tensor_name, leave_parametrized): the tensor becomes a
- * parameter (or buffer) again, with the parametrized value, or else with the original's. ValueError
- * for a tensor that is not parametrized, and to go back where there are several originals.
+ * parametrize.remove_parametrizations(module, tensor_name, leave_parametrized): the tensor becomes
+ * a parameter (or buffer) again, with the parametrized value, or else with the original's.
+ * ValueError for a tensor that is not parametrized, and to go back where there are several
+ * originals.
  */
 KDL_API kdl_status kdl_remove_parametrizations(kdl_module *module, const char *tensor_name,
                                                bool leave_parametrized);
@@ -159,8 +161,8 @@ typedef struct kdl_orthogonal_options {
  * rows where m < n. `orthogonal_map` is "matrix_exp", "cayley" or "householder".
  *
  * With trivialization Q = base map(original): `original` is -I, and the buffer `base` [.., l, l],
- * l = max(m, n), is the weight's Q factor with the signs of R's diagonal (the weight itself if it is
- * orthogonal), completed by l - min(m, n) columns drawn from N(0, 1). Without, `original` is the
+ * l = max(m, n), is the weight's Q factor with the signs of R's diagonal (the weight itself if it
+ * is orthogonal), completed by l - min(m, n) columns drawn from N(0, 1). Without, `original` is the
  * weight, or its reflectors under "householder". (Lezcano-Casado, arXiv:1909.09501.) f32 and f64;
  * other dtypes keep their weight, and then, as in PyTorch, have no value. Errors are PyTorch's.
  */

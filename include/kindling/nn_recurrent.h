@@ -68,8 +68,8 @@ typedef struct kdl_rnn_options {
  * hidden_size or not of an LSTM, an unknown nonlinearity, a dropout outside of [0, 1]. A warning
  * for dropout with one layer.
  *
- * They compute {input, h_0} to {output, h_n}, an LSTM {input, h_0, c_0} to {output, h_n, c_n}; states
- * may be left out. Sizes and errors: functional_sequence.h.
+ * They compute {input, h_0} to {output, h_n}, an LSTM {input, h_0, c_0} to {output, h_n, c_n};
+ * states may be left out. Sizes and errors: functional_sequence.h.
  */
 #define kdl_nn_rnn(ctx, input_size_, hidden_size_, ...)                                            \
     KDL__NN(kdl_rnn_options, KDL_RNN_DEFAULTS, KDL_CLASS_RNN, ctx, .input_size = input_size_,      \

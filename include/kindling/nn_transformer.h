@@ -53,10 +53,10 @@ typedef struct kdl_multihead_attention_options {
  * ValueError with PyTorch's text for sizes that are not positive, and where PyTorch has an
  * AssertionError: for an embed_dim that num_heads does not divide.
  *
- * It computes {query, key, value, key_padding_mask, attn_mask} to {output, weights averaged over the
- * heads, weights of each head}, masks NULL or as PyTorch has them (a bool one forbids where it is
- * true). With the first output alone, PyTorch's need_weights=False, a query that sees no key gives
- * 0, otherwise NaN. Where PyTorch has an AssertionError, ValueError with its text.
+ * It computes {query, key, value, key_padding_mask, attn_mask} to {output, weights averaged over
+ * the heads, weights of each head}, masks NULL or as PyTorch has them (a bool one forbids where it
+ * is true). With the first output alone, PyTorch's need_weights=False, a query that sees no key
+ * gives 0, otherwise NaN. Where PyTorch has an AssertionError, ValueError with its text.
  */
 #define kdl_nn_multihead_attention(ctx, embed_dim_, num_heads_, ...)                               \
     KDL__NN(kdl_multihead_attention_options, KDL_MULTIHEAD_ATTENTION_DEFAULTS,                     \

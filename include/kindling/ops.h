@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Creating tensors (torch.zeros, ...) and writing them in place (Tensor.fill_, Tensor.normal_, ...).
+ * Creating tensors (torch.zeros, ...) and writing them in place (Tensor.fill_, Tensor.normal_,
+ * ...).
  *
  * Optional arguments are given by name: kdl_rand(ctx, KDL_SHAPE(3, 5), .dtype = KDL_F64). In a
  * deferred context (plan.h) nothing is computed: the operation is recorded on its tensor.
@@ -114,7 +115,9 @@ KDL_API kdl_tensor *kdl_full_like(kdl_tensor *tensor, double value);
 KDL_API kdl_tensor *kdl_rand_like(kdl_tensor *tensor);
 KDL_API kdl_tensor *kdl_randn_like(kdl_tensor *tensor);
 
-/** torch.tensor(data): copies numel elements of `dtype`, row-major, from `data`. In memory at once. */
+/**
+ * torch.tensor(data): copies numel elements of `dtype`, row-major, from `data`. In memory at once.
+ */
 KDL_API kdl_tensor *kdl_tensor_from_data(kdl_context *ctx, kdl_dtype dtype, kdl_shape shape,
                                          const void *data);
 
@@ -166,9 +169,9 @@ KDL_API kdl_status kdl_fill_int_(kdl_tensor *tensor, int64_t value);
 KDL_API kdl_status kdl_add_(kdl_tensor *tensor, double value);
 KDL_API kdl_status kdl_mul_(kdl_tensor *tensor, double value);
 /**
- * Tensor.add_(other), Tensor.mul_(other): `other` is broadcast, and both are converted to a dtype in
- * common as torch.result_type() says, so a bool mask multiplies floats. RuntimeError where sizes do
- * not fit, where the tensors overlap in part, and where the result has another category of dtype
+ * Tensor.add_(other), Tensor.mul_(other): `other` is broadcast, and both are converted to a dtype
+ * in common as torch.result_type() says, so a bool mask multiplies floats. RuntimeError where sizes
+ * do not fit, where the tensors overlap in part, and where the result has another category of dtype
  * than the tensor.
  */
 KDL_API kdl_status kdl_add_tensor_(kdl_tensor *tensor, kdl_tensor *other);

@@ -15,9 +15,9 @@
  * Parameters are f32 or f64 (others: NotImplementedError). A parameter without a gradient is left
  * as it is. The same bits for any number of threads.
  *
- * As in PyTorch, sparse gradients (kdl_tensor_grad_rows()) are for SparseAdam, SGD, Adagrad and LBFGS;
- * SGD and Adagrad take them without weight decay only. Only the rows that such a gradient has move,
- * but for SGD's momentum and in LBFGS.
+ * As in PyTorch, sparse gradients (kdl_tensor_grad_rows()) are for SparseAdam, SGD, Adagrad and
+ * LBFGS; SGD and Adagrad take them without weight decay only. Only the rows that such a gradient
+ * has move, but for SGD's momentum and in LBFGS.
  */
 #ifndef KINDLING_OPTIM_H
 #define KINDLING_OPTIM_H
@@ -34,19 +34,24 @@ typedef struct kdl_optimizer kdl_optimizer;
 
 /** One reference more, for whoever also keeps it. NULL stays NULL. */
 KDL_API kdl_optimizer *kdl_optimizer_retain(kdl_optimizer *optimizer);
-/** Gives a reference back: the last frees it with its state; the parameters stay. NULL is ignored. */
+/**
+ * Gives a reference back: the last frees it with its state; the parameters stay. NULL is ignored.
+ */
 KDL_API void kdl_optimizer_release(kdl_optimizer *optimizer);
 
 /**
- * Optimizer.step(). TypeError for LBFGS, which wants a closure; PyTorch's RuntimeError for a gradient
- * that should be dense, or sparse, before any parameter has moved.
+ * Optimizer.step(). TypeError for LBFGS, which wants a closure; PyTorch's RuntimeError for a
+ * gradient that should be dense, or sparse, before any parameter has moved.
  */
 KDL_API kdl_status kdl_optimizer_step(kdl_optimizer *optimizer);
-/** Sets all gradients to None, computes the loss and its gradients, and gives it (one reference). */
+/**
+ * Sets all gradients to None, computes the loss and its gradients, and gives it (one reference).
+ */
 typedef kdl_tensor *kdl_closure(void *user_data);
 /**
- * Optimizer.step(closure): calls the closure, where gradients are recorded, then steps; LBFGS, which
- * wants this, calls it several times. Gives the (first) loss (one reference); NULL on failure.
+ * Optimizer.step(closure): calls the closure, where gradients are recorded, then steps; LBFGS,
+ * which wants this, calls it several times. Gives the (first) loss (one reference); NULL on
+ * failure.
  */
 KDL_API kdl_tensor *kdl_optimizer_step_closure(kdl_optimizer *optimizer, kdl_closure *closure,
                                                void *user_data);
@@ -345,7 +350,9 @@ typedef struct kdl_adafactor_options {
         sizeof(kdl_adafactor_options), 1e-2, -0.8, KDL_NONE_FLOAT, 1e-3, 1, 0, false               \
     }
 
-/** torch.optim.Adafactor (Shazeer and Stern, 2018): of matrices only the rows' and columns' sums. */
+/**
+ * torch.optim.Adafactor (Shazeer and Stern, 2018): of matrices only the rows' and columns' sums.
+ */
 #define kdl_optim_adafactor(params, lr_, ...)                                                      \
     KDL__WITH(kdl_adafactor_options, KDL_ADAFACTOR_DEFAULTS, (.lr = lr_, __VA_ARGS__),             \
               kdl_optim_adafactor_with, params)
@@ -397,8 +404,8 @@ typedef struct kdl_lbfgs_options {
     }
 
 /**
- * torch.optim.LBFGS (Nocedal, 1980; Liu and Nocedal, 1989), for parameters of one dtype in one group.
- * Steps by kdl_optimizer_step_closure().
+ * torch.optim.LBFGS (Nocedal, 1980; Liu and Nocedal, 1989), for parameters of one dtype in one
+ * group. Steps by kdl_optimizer_step_closure().
  */
 #define kdl_optim_lbfgs(params, lr_, ...)                                                          \
     KDL__WITH(kdl_lbfgs_options, KDL_LBFGS_DEFAULTS, (.lr = lr_, __VA_ARGS__),                     \
@@ -407,8 +414,8 @@ KDL_API kdl_optimizer *kdl_optim_lbfgs_with(kdl_iterator params, const kdl_lbfgs
 
 /**
  * Optimizer.add_param_group(): further parameters (or none) with arguments of their own, in the
- * struct of the optimizer's kind; NULL: those of the constructor. ValueError as above, TypeError for
- * a struct of another size.
+ * struct of the optimizer's kind; NULL: those of the constructor. ValueError as above, TypeError
+ * for a struct of another size.
  */
 KDL_API kdl_status kdl_optimizer_add_param_group(kdl_optimizer *optimizer, kdl_iterator params,
                                                  const void *options);
@@ -417,8 +424,8 @@ KDL_API kdl_status kdl_optimizer_add_param_group(kdl_optimizer *optimizer, kdl_i
 
 /**
  * Optimizer.state_dict()["state"]: tensors "state.<index>.<name>", e.g. "state.0.exp_avg", as
- * PyTorch names them and in its dtypes ("step" is an f32 of no dimensions); they share their storage
- * with the optimiser's. The index counts the parameters through all groups.
+ * PyTorch names them and in its dtypes ("step" is an f32 of no dimensions); they share their
+ * storage with the optimiser's. The index counts the parameters through all groups.
  */
 KDL_API kdl_state_dict *kdl_optimizer_state_dict(kdl_optimizer *optimizer);
 /**
@@ -427,11 +434,11 @@ KDL_API kdl_state_dict *kdl_optimizer_state_dict(kdl_optimizer *optimizer);
  */
 KDL_API char *kdl_optimizer_param_groups(kdl_optimizer *optimizer);
 /**
- * Optimizer.load_state_dict({"state": ..., "param_groups": ...}), from Kindling or from PyTorch: both
- * go on from there with the same steps. Copies the values, converted to the parameters' dtypes.
- * PyTorch's ValueErrors for other numbers of groups and parameters; ValueError for states that the
- * optimiser does not have or of other sizes, TypeError and KeyError for entries of the groups. The
- * optimiser stays as it was on failure.
+ * Optimizer.load_state_dict({"state": ..., "param_groups": ...}), from Kindling or from PyTorch:
+ * both go on from there with the same steps. Copies the values, converted to the parameters'
+ * dtypes. PyTorch's ValueErrors for other numbers of groups and parameters; ValueError for states
+ * that the optimiser does not have or of other sizes, TypeError and KeyError for entries of the
+ * groups. The optimiser stays as it was on failure.
  */
 KDL_API kdl_status kdl_optimizer_load_state_dict(kdl_optimizer *optimizer,
                                                  kdl_state_dict *state_dict,

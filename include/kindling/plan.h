@@ -66,7 +66,9 @@ KDL_API kdl_status kdl_plan_set_end(kdl_plan *plan, kdl_generator *generator);
  */
 KDL_API bool kdl_plan_seed(const kdl_plan *plan, uint64_t *seed);
 
-/** Free text about the plan ("model", "config_sha256", ...), kept in recipes. NULL value: removes. */
+/**
+ * Free text about the plan ("model", "config_sha256", ...), kept in recipes. NULL value: removes.
+ */
 KDL_API kdl_status kdl_plan_set_attribute(kdl_plan *plan, const char *key, const char *value);
 /** An attribute's value (owned by the plan), or NULL. */
 KDL_API const char *kdl_plan_attribute(const kdl_plan *plan, const char *key);

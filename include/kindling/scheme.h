@@ -9,7 +9,9 @@
 extern "C" {
 #endif
 
-/** A function of torch.nn.init and its arguments: read by kdl_scheme_parse(); the rest is private. */
+/**
+ * A function of torch.nn.init and its arguments: read by kdl_scheme_parse(); the rest is private.
+ */
 typedef struct kdl_scheme {
     int function_;
     double arguments_[4];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Backward hooks of modules. A call of a module that has some goes between two functions that change
- * nothing: the one at its output keeps the gradient that comes in, the one at its input hands both to
- * the hooks. Without gradients at the input, the first one does.
+ * Backward hooks of modules. A call of a module that has some goes between two functions that
+ * change nothing: the one at its output keeps the gradient that comes in, the one at its input
+ * hands both to the hooks. Without gradients at the input, the first one does.
  */
 #include "autograd/function.h"
 #include "kindling/module_hooks.h"

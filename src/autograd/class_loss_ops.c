@@ -8,7 +8,9 @@
 
 /* ---- sizes ------------------------------------------------------------------------------- */
 
-/* Scores (C), (N, C) or (N, C, ...): sample n, class c, place s at ((n * classes) + c) * inner + s. */
+/*
+ * Scores (C), (N, C) or (N, C, ...): sample n, class c, place s at ((n * classes) + c) * inner + s.
+ */
 typedef struct scores {
     int64_t samples, classes, inner;
 } scores;
@@ -360,7 +362,9 @@ static kdl_tensor *losses_of_rows(kdl_tensor *input, kdl_tensor *target, bool on
     return kdl__cast(kdl__close(&scope, losses), input->storage->dtype);
 }
 
-/* Whether there are rows of scores and a class (or as many as scores) for each; PyTorch's errors. */
+/*
+ * Whether there are rows of scores and a class (or as many as scores) for each; PyTorch's errors.
+ */
 static bool check_rows(kdl_tensor *input, kdl_tensor *target, bool one_label, const char *place)
 {
     kdl_tensor *both[] = { input, target };

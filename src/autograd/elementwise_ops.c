@@ -196,7 +196,9 @@ DEFINE_UNARY_2(kdl_f_hardtanh, hardtanh)
 DEFINE_UNARY_2(kdl_f_softplus, softplus)
 DEFINE_UNARY_2(kdl_f_threshold, threshold)
 
-/* What is added to f16 and bf16 becomes an element first, what multiplies does not: as in PyTorch. */
+/*
+ * What is added to f16 and bf16 becomes an element first, what multiplies does not: as in PyTorch.
+ */
 static kdl_tensor *add_number(kdl_tensor *tensor, double value, const char *place)
 {
     if (kdl__refuses(tensor))
@@ -355,7 +357,9 @@ static kdl_tensor *where_equal(kdl_tensor *a, double number, kdl_tensor *value)
     return result;
 }
 
-/* a ** b: g b a ** (b - 1), 0 where b is 0; g a ** b log(a), 0 where a is 0 (and b is not below). */
+/*
+ * a ** b: g b a ** (b - 1), 0 where b is 0; g a ** b log(a), 0 where a is 0 (and b is not below).
+ */
 static void pow_backward(kdl__function *function, kdl_tensor *grad)
 {
     kdl_tensor *a = kdl__saved_value(function, 0), *b = kdl__saved_value(function, 1);

@@ -8,8 +8,8 @@
 #include "kindling/ops.h"
 
 /*
- * How far the windows' begins are apart, in all: floor((i + u) alpha) - floor(u alpha), where PyTorch
- * computes in the input's dtype, and the last window ends where the input does.
+ * How far the windows' begins are apart, in all: floor((i + u) alpha) - floor(u alpha), where
+ * PyTorch computes in the input's dtype, and the last window ends where the input does.
  */
 static int64_t begin_of(int64_t i, int64_t input, int64_t output, int64_t pool, double u,
                         bool is_f32)

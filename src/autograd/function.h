@@ -87,7 +87,9 @@ static inline bool kdl__needs(const kdl__function *function, int index)
 {
     return function->edges[index].function || function->edges[index].leaf;
 }
-/* The factors of a product as saved[0] and [1], each only where the other one's gradient needs it. */
+/*
+ * The factors of a product as saved[0] and [1], each only where the other one's gradient needs it.
+ */
 static inline void kdl__save_factors(kdl__function *function, kdl_tensor *a, kdl_tensor *b)
 {
     if (function && kdl__needs(function, 1))
@@ -107,8 +109,8 @@ kdl_tensor *kdl__saved_value(kdl__function *function, int place);
 void kdl__give(kdl__function *function, int index, kdl_tensor *grad);
 
 /*
- * The same of rows of the input, (n, ...), by their numbers (n), i64: a leaf keeps them as they are,
- * a sparse gradient. Consumes both.
+ * The same of rows of the input, (n, ...), by their numbers (n), i64: a leaf keeps them as they
+ * are, a sparse gradient. Consumes both.
  */
 void kdl__give_rows(kdl__function *function, int index, kdl_tensor *rows, kdl_tensor *grad);
 
@@ -118,7 +120,9 @@ void kdl__give_rows(kdl__function *function, int index, kdl_tensor *rows, kdl_te
  */
 kdl_tensor *kdl__open_sum(const kdl__function *function, int index);
 
-/* A leaf's gradient, a sparse one as a dense copy. One reference; NULL: none, or an error stands. */
+/*
+ * A leaf's gradient, a sparse one as a dense copy. One reference; NULL: none, or an error stands.
+ */
 kdl_tensor *kdl__dense_grad(kdl_tensor *leaf);
 
 void kdl__function_release(kdl__function *function);

@@ -85,9 +85,9 @@ static int64_t count_drawing(const kdl_tensor *x)
 }
 
 /*
- * at::rrelu_with_noise: for each element that is not above 0, in row-major order, a slope is drawn as
- * a double between the bounds as elements, not fused as uniform_() does it; the others have 1. `x`
- * is row-major, in memory.
+ * at::rrelu_with_noise: for each element that is not above 0, in row-major order, a slope is drawn
+ * as a double between the bounds as elements, not fused as uniform_() does it; the others have 1.
+ * `x` is row-major, in memory.
  */
 static kdl_tensor *draw_slopes(const kdl_tensor *x, double lower, double upper)
 {

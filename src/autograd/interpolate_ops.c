@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interpolation, with gradients: one dimension after the other (indices as PyTorch's UpSample.h). */
+/*
+ * Interpolation, with gradients: one dimension after the other (indices as PyTorch's UpSample.h).
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

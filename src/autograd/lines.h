@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A row-major tensor as lines of elements along a dimension, for what goes along them one by one. */
+/*
+ * A row-major tensor as lines of elements along a dimension, for what goes along them one by one.
+ */
 #ifndef KDL_SRC_AUTOGRAD_LINES_H
 #define KDL_SRC_AUTOGRAD_LINES_H
 
@@ -31,7 +33,10 @@ static inline int kdl__dim_of(const kdl_tensor *tensor, int dim)
     return kdl__wrap_dim(tensor->ctx, dim, tensor->ndim ? tensor->ndim : 1);
 }
 
-/* Those dimensions as bits; none given: all. false: IndexError, or RuntimeError for one named twice. */
+/*
+ * Those dimensions as bits; none given: all. false: IndexError, or RuntimeError for one named
+ * twice.
+ */
 static inline bool kdl__dims_mask(const kdl_tensor *tensor, int count, const int *dims,
                                   uint32_t *mask)
 {

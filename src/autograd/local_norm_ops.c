@@ -104,8 +104,8 @@ kdl_tensor *kdl_f_instance_norm(kdl_tensor *input, kdl_tensor *running_mean,
 /* ---- neighbouring channels ---------------------------------------------------------------- */
 
 /*
- * The sums of the squares of channels [c - before, c + behind], times `scale`: windows over (N, 1, C,
- * the rest), padded with zeros.
+ * The sums of the squares of channels [c - before, c + behind], times `scale`: windows over (N, 1,
+ * C, the rest), padded with zeros.
  */
 static kdl_tensor *neighbours(kdl_tensor *input, int64_t before, int64_t behind, double scale)
 {
@@ -156,7 +156,9 @@ kdl_tensor *kdl_f_local_response_norm(kdl_tensor *input, int64_t size, double al
 
 /* ---- across maps -------------------------------------------------------------------------- */
 
-/* Sums over channels [c - before, c + behind], and `always` (below 0: none); freed by the caller. */
+/*
+ * Sums over channels [c - before, c + behind], and `always` (below 0: none); freed by the caller.
+ */
 static kdl__taps *channel_taps(kdl_context *ctx, int64_t channels, int64_t before, int64_t behind,
                                int64_t always)
 {

@@ -13,7 +13,10 @@ static kdl_tensor *transposed(kdl_tensor *tensor)
 
 /* ---- batches ----------------------------------------------------------------------------- */
 
-/* The sizes of a b, whose batches are broadcast; false, with PyTorch's error, where they do not fit. */
+/*
+ * The sizes of a b, whose batches are broadcast; false, with PyTorch's error, where they do not
+ * fit.
+ */
 static bool product_sizes(const kdl_tensor *a, const kdl_tensor *b, kdl_shape *shape)
 {
     kdl_context *ctx = a->ctx;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Order: sort, argsort, topk. Places are found first; the values and their gradients are gather's. */
+/*
+ * Order: sort, argsort, topk. Places are found first; the values and their gradients are gather's.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +73,9 @@ static void order_lines(const void *data, int64_t first, int64_t last)
     }
 }
 
-/* Where the first k of each line in order are: i64, row-major. A tensor without dimensions has one. */
+/*
+ * Where the first k of each line in order are: i64, row-major. A tensor without dimensions has one.
+ */
 static kdl_tensor *places_in_order(kdl_tensor *tensor, int dim, int64_t k, bool down)
 {
     kdl_context *ctx = tensor->ctx;

@@ -12,7 +12,9 @@ static kdl_tensor *sum_but(kdl_tensor *tensor, int dim)
     return tensor ? kdl__compute_sum(tensor, dim < 0 ? all : all & ~(1U << dim), true) : NULL;
 }
 
-/* w = g v / |v|: with s = sum(grad v) / |v|, that of g is s, that of v g / |v| (grad - v s / |v|). */
+/*
+ * w = g v / |v|: with s = sum(grad v) / |v|, that of g is s, that of v g / |v| (grad - v s / |v|).
+ */
 static void weight_norm_backward(kdl__function *function, kdl_tensor *grad)
 {
     kdl__scope scope = { 0 };

@@ -5,7 +5,9 @@
 
 #include "autograd/function.h"
 
-/* `result` is the orthogonal parametrization of x by a map (its number), times base (may be NULL). */
+/*
+ * `result` is the orthogonal parametrization of x by a map (its number), times base (may be NULL).
+ */
 void kdl__record_orthogonal(kdl_tensor *result, int map, kdl_tensor *x, kdl_tensor *base);
 
 #endif

@@ -8,7 +8,8 @@
 
 /*
  * The largest elements of x (row-major, with a batch), recorded, as a tensor of `shape` without the
- * batch where `input` had none; *indices (may be NULL) gets one reference to where they lie, or NULL.
+ * batch where `input` had none; *indices (may be NULL) gets one reference to where they lie, or
+ * NULL.
  */
 kdl_tensor *kdl__max_pool(kdl_tensor *x, const kdl_tensor *input, const kdl__spans *spans,
                           kdl_shape shape, kdl_tensor **indices);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * torch.multinomial with the draws of PyTorch's CPU kernels. Without replacement, and for one sample,
- * an exponential race: the largest of weight / exponential draw come first. With replacement, a search
- * for uniform draws in the weights' running sums.
+ * torch.multinomial with the draws of PyTorch's CPU kernels. Without replacement, and for one
+ * sample, an exponential race: the largest of weight / exponential draw come first. With
+ * replacement, a search for uniform draws in the weights' running sums.
  */
 #include <math.h>
 

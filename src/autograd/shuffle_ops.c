@@ -217,7 +217,9 @@ static bool check_fold(kdl_context *ctx, const char *place, const kdl_shape *ker
                            "stride should be greater than zero");
 }
 
-/* The window over an image of these sizes; its output is how many blocks there are, below 1: none. */
+/*
+ * The window over an image of these sizes; its output is how many blocks there are, below 1: none.
+ */
 static kdl__window fold_window(const int64_t sizes[2], const kdl_shape *kernel,
                                const kdl_f_fold_options *o)
 {

@@ -21,7 +21,9 @@ static void unpool_backward(kdl__function *function, kdl_tensor *grad)
 
 static const kdl__function_class unpool_class = { "MaxUnpoolBackward0", unpool_backward };
 
-/* What _unpool_output_size makes of the arguments: the output's spatial sizes. ValueError (false). */
+/*
+ * What _unpool_output_size makes of the arguments: the output's spatial sizes. ValueError (false).
+ */
 static bool unpooled_sizes(const kdl_tensor *x, int nd, const kdl_shape *kernels,
                            const kdl_f_max_unpool_options *o, kdl_shape *shape)
 {

@@ -24,8 +24,9 @@ static inline int kdl__window_slot(int nd, int d)
 }
 
 /*
- * kdl__row_major() of an input of `nd` spatial dimensions, with a batch's dimension in front if it has none;
- * RuntimeError for another number of dimensions, where PyTorch's function is `name` (NULL: a pool).
+ * kdl__row_major() of an input of `nd` spatial dimensions, with a batch's dimension in front if it
+ * has none; RuntimeError for another number of dimensions, where PyTorch's function is `name`
+ * (NULL: a pool).
  */
 kdl_tensor *kdl__batched(kdl_tensor *input, int nd, const char *name, const char *place);
 #define KDL__POOL_INPUT                                                                            \
@@ -34,8 +35,8 @@ kdl_tensor *kdl__batched(kdl_tensor *input, int nd, const char *name, const char
 kdl_tensor *kdl__unbatched(kdl_tensor *result, const kdl_tensor *input, int nd);
 
 /*
- * Whether a list has one number for each of `nd` dimensions, or is an int, and none is below `least`
- * or beyond an int; RuntimeError, `message` for one below.
+ * Whether a list has one number for each of `nd` dimensions, or is an int, and none is below
+ * `least` or beyond an int; RuntimeError, `message` for one below.
  */
 bool kdl__check_list(kdl_context *ctx, const char *place, const char *what, const kdl_shape *list,
                      int nd, int64_t least, const char *message);

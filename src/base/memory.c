@@ -64,7 +64,9 @@ static kept_block take_kept(struct kdl__kept *kept, int index)
     return result;
 }
 
-/* Makes `*block`, that was asked for with block->nbytes, one that is there; false if there is none. */
+/*
+ * Makes `*block`, that was asked for with block->nbytes, one that is there; false if there is none.
+ */
 static bool reuse_kept(struct kdl__kept *kept, kept_block *block)
 {
     for (int i = kept ? kept->count - 1 : -1; i >= 0; i--) {

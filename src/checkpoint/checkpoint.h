@@ -8,7 +8,10 @@
 #include "base/base.h"
 #include "kindling/checkpoint.h"
 
-/* Records, as found by `where`, "cannot <action> '<path>': <what errno says>"; returns the status in force. */
+/*
+ * Records, as found by `where`, "cannot <action> '<path>': <what errno says>"; returns the status
+ * in force.
+ */
 kdl_status kdl__fail_errno(kdl_context *ctx, const char *where, const char *action,
                            const char *path, int error);
 

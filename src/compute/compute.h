@@ -102,7 +102,10 @@ typedef struct kdl__unary {
 /* In the order of KDL__UNARY_LIST (unary.h). */
 extern const kdl__unary kdl__unaries[];
 
-/* f(x), and g f'(x) where `saved` is x or y (or anything of its sizes). Each gives one reference, NULL on failure. */
+/*
+ * f(x), and g f'(x) where `saved` is x or y (or anything of its sizes). Each gives one reference,
+ * NULL on failure.
+ */
 kdl_tensor *kdl__compute_unary(const kdl__unary *function, kdl_tensor *x, kdl__numbers numbers);
 kdl_tensor *kdl__compute_derivative(const kdl__unary *function, kdl_tensor *g, kdl_tensor *saved,
                                     kdl__numbers numbers);
@@ -134,7 +137,9 @@ bool kdl__broadcast(kdl_context *ctx, kdl_shape *shape, const kdl_tensor *tensor
 
 /* ---- reductions -------------------------------------------------------------------------- */
 
-/* The sum over the dimensions in `mask` (bit d: dimension d); those stay, of size 1, with `keep`. */
+/*
+ * The sum over the dimensions in `mask` (bit d: dimension d); those stay, of size 1, with `keep`.
+ */
 kdl_tensor *kdl__compute_sum(kdl_tensor *tensor, uint32_t mask, bool keep);
 /* The sum over what broadcasting `shape` to the tensor's sizes repeated: a tensor of `shape`. */
 kdl_tensor *kdl__sum_to(kdl_tensor *tensor, int ndim, const int64_t *sizes);

@@ -62,8 +62,8 @@ static void *elements(kdl_tensor *tensor, int64_t offset)
 }
 
 /*
- * The windows of `channels` planes that begin at an offset in `image`, (channels * kernel, output), at
- * an offset in `columns`; or what is added back.
+ * The windows of `channels` planes that begin at an offset in `image`, (channels * kernel, output),
+ * at an offset in `columns`; or what is added back.
  */
 static void to_columns(const kdl__window *w, int64_t channels, kdl_tensor *image, int64_t from,
                        kdl_tensor *columns, int64_t to)
@@ -185,8 +185,8 @@ void kdl__compute_add_bias(kdl_tensor *output, kdl_tensor *bias)
 }
 
 /*
- * Whether oneDNN computed it: f32 that holds something, of which it has a primitive. The gradient of
- * an input of few channels is faster by columns (3 to 4 times for one channel, on a Zen 4).
+ * Whether oneDNN computed it: f32 that holds something, of which it has a primitive. The gradient
+ * of an input of few channels is faster by columns (3 to 4 times for one channel, on a Zen 4).
  */
 static bool by_dnnl(kdl__dnnl_kind kind, kdl_tensor *source, kdl_tensor *weight, kdl_tensor *result,
                     kdl_tensor *bias, const kdl__window *w, int64_t groups)

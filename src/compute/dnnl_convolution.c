@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Convolutions by oneDNN's primitives. A primitive is made for one shape, which takes far longer than
- * running it, so those last used are kept. It chooses how its tensors lie in memory; what lies
+ * Convolutions by oneDNN's primitives. A primitive is made for one shape, which takes far longer
+ * than running it, so those last used are kept. It chooses how its tensors lie in memory; what lies
  * otherwise here is reordered on the way in and out.
  *
  * A primitive that runs on several threads gives bits that depend on their number. So a batch falls

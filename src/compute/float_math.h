@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libm's functions of f32 that training calls most, without calls, tables or branches, so that loops
- * of them become vectors: within 2 units in the last place, with libm's results for zeros of either
- * sign, infinities, NaN, and whatever over- or underflows. They are made of correctly rounded
- * operations in one order: the same bits with every instruction set.
+ * libm's functions of f32 that training calls most, without calls, tables or branches, so that
+ * loops of them become vectors: within 2 units in the last place, with libm's results for zeros of
+ * either sign, infinities, NaN, and whatever over- or underflows. They are made of correctly
+ * rounded operations in one order: the same bits with every instruction set.
  *
  * Arguments are reduced as in W. Cody and W. Waite, Software Manual for the Elementary Functions,
  * 1980. Coefficients are of minimax polynomials, found by Lawson's algorithm in higher precision.
@@ -93,8 +93,8 @@ KDL__FLOAT_MATH kdl__expm1_f32(float given)
 }
 
 /*
- * The logarithm of u (1 + c), where c is tiny and u positive and normal: u = 2^k m with m next to 1,
- * then the series' first terms and a polynomial for the others.
+ * The logarithm of u (1 + c), where c is tiny and u positive and normal: u = 2^k m with m next to
+ * 1, then the series' first terms and a polynomial for the others.
  */
 KDL__FLOAT_MATH kdl__normal_log_f32(float u, float c, int32_t k)
 {
@@ -142,7 +142,10 @@ KDL__FLOAT_MATH kdl__tanh_f32(float x)
     return copysignf(power / (power + 2), x);
 }
 
-/* By polynomials: below 1 of x^2, for erf(x) / x; above of x, for log(1 - erf(x)). Beyond 4 it is 1. */
+/*
+ * By polynomials: below 1 of x^2, for erf(x) / x; above of x, for log(1 - erf(x)). Beyond 4 it is
+ * 1.
+ */
 KDL__FLOAT_MATH kdl__erf_f32(float x)
 {
     float size = fabsf(x), square = x * x;
@@ -167,8 +170,8 @@ KDL__FLOAT_MATH kdl__erf_f32(float x)
 
 /*
  * (1 + erf(x / sqrt 2)) / 2: for a negative x this is e^(-x^2 / 2) times a polynomial of
- * t = 1 / (1 + 0.3275911 |x| / sqrt 2) (the form of Abramowitz and Stegun, 7.1.26). Within 3e-7, and in the
- * tail of negative x within some units of x^2's last place.
+ * t = 1 / (1 + 0.3275911 |x| / sqrt 2) (the form of Abramowitz and Stegun, 7.1.26). Within 3e-7,
+ * and in the tail of negative x within some units of x^2's last place.
  */
 KDL__FLOAT_MATH kdl__normal_cdf_f32(float x)
 {

@@ -107,8 +107,8 @@ void kdl__restore_library_threads(int threads)
 /*
  * Results in tiles, each of them a product by itself on one thread. Where the libraries split one
  * product themselves, its bits depend on the number of threads; the tiles, which the sizes alone
- * decide, do not. Nor do the libraries' threads, which wait for more work busily, take the processors
- * from the context's.
+ * decide, do not. Nor do the libraries' threads, which wait for more work busily, take the
+ * processors from the context's.
  */
 typedef struct tiling {
     const product *p;
@@ -127,7 +127,9 @@ static int64_t part_of(int64_t side, int64_t most)
 
 static tiling tile(const product *p, const kdl_tensor *result, char *out)
 {
-    /* Large enough for the libraries' best speed; few ones are made smaller if they stay worth it. */
+    /*
+     * Large enough for the libraries' best speed; few ones are made smaller if they stay worth it.
+     */
     enum { ROWS = 128, FEWEST_ROWS = 32, COLUMNS = 192, FEW = 4, WORK = 1 << 21 };
     tiling all = { .p = p, .result = result, .out = out };
     all.columns = part_of(p->n, COLUMNS);

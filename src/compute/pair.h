@@ -2,8 +2,8 @@
 /*
  * Functions of an element x and what it should be, t: the losses that are taken element by element.
  *
- * F(name, backward's name, f(x, t), g df/dx, g df/dt), of the type T, with a and b for the function's
- * numbers and M(f) for libm's f of T.
+ * F(name, backward's name, f(x, t), g df/dx, g df/dt), of the type T, with a and b for the
+ * function's numbers and M(f) for libm's f of T.
  */
 #ifndef KDL_SRC_COMPUTE_PAIR_H
 #define KDL_SRC_COMPUTE_PAIR_H

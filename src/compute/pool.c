@@ -139,63 +139,71 @@ static double divisor_of(const kdl__spans *s, const kdl__span *a, const kdl__spa
     return (double)(s->divisor ? s->divisor : a->counted * b->counted * c->counted);
 }
 
-/* A task of plane p: it reads what `from` points to, writes what `to` does. */
-#define PLANE_TASK(name, type, ...)                                                                \
-    static void name(void *state, int64_t p)                                                       \
-    {                                                                                              \
-        const pooling *pool = state;                                                               \
-        const type *from = (const type *)pool->from + p * pool->input;                             \
-        type *to = (type *)pool->to + p * pool->output;                                            \
-        __VA_ARGS__                                                                                \
-    }
+/* What a task of plane p works with: it reads `from`, writes `to`. */
+#define OF_PLANE(type)                                                                             \
+    const pooling *pool = state;                                                                   \
+    const type *from = (const type *)pool->from + p * pool->input;                                 \
+    type *to = (type *)pool->to + p * pool->output
 
-#define DEFINE_POOLS(suffix, type)                                                                   \
-    PLANE_TASK(max_##suffix, type, {                                                                 \
-        int64_t *index = pool->indices + p * pool->output;                                           \
-        EACH_OUTPUT(pool->spans, p)                                                                  \
-        {                                                                                            \
-            int64_t best = -1;                                                                       \
-            EACH_COVERED(pool->spans)                                                                \
-            {                                                                                        \
-                if (best < 0 || from[at] > from[best] || from[at] != from[at])                       \
-                    best = at;                                                                       \
-            }                                                                                        \
-            *index++ = best;                                                                         \
-            *to++ = best < 0 ? -INFINITY : from[best];                                               \
-        }                                                                                            \
-    })                                                                                               \
-    PLANE_TASK(avg_##suffix, type, {                                                               \
+#define DEFINE_POOLS(suffix, type)                                                                 \
+    static void max_##suffix(void *state, int64_t p)                                               \
+    {                                                                                              \
+        OF_PLANE(type);                                                                            \
+        int64_t *index = pool->indices + p * pool->output;                                         \
+        EACH_OUTPUT(pool->spans, p)                                                                \
+        {                                                                                          \
+            int64_t best = -1;                                                                     \
+            EACH_COVERED(pool->spans)                                                              \
+            {                                                                                      \
+                if (best < 0 || from[at] > from[best] || from[at] != from[at])                     \
+                    best = at;                                                                     \
+            }                                                                                      \
+            *index++ = best;                                                                       \
+            *to++ = best < 0 ? -INFINITY : from[best];                                             \
+        }                                                                                          \
+    }                                                                                              \
+    static void avg_##suffix(void *state, int64_t p)                                               \
+    {                                                                                              \
+        OF_PLANE(type);                                                                            \
         EACH_OUTPUT(pool->spans, p)                                                                \
         {                                                                                          \
             double sum = 0;                                                                        \
             EACH_COVERED(pool->spans) sum += from[at];                                             \
-            *to++ = (type)(sum / divisor_of(pool->spans, a, b, c));                                  \
-    }                                                                                                \
-    })                                                                                             \
-    PLANE_TASK(avg_grad_##suffix, type, {                                                          \
+            *to++ = (type)(sum / divisor_of(pool->spans, a, b, c));                                \
+        }                                                                                          \
+    }                                                                                              \
+    static void avg_grad_##suffix(void *state, int64_t p)                                          \
+    {                                                                                              \
+        OF_PLANE(type);                                                                            \
         EACH_OUTPUT(pool->spans, p)                                                                \
         {                                                                                          \
             type share = (type)(*from++ / divisor_of(pool->spans, a, b, c));                       \
-            EACH_COVERED(pool->spans) to[at] += share;                                               \
-    }                                                                                                \
-    })                                                                                             \
-    PLANE_TASK(scatter_##suffix, type, {                                                           \
+            EACH_COVERED(pool->spans) to[at] += share;                                             \
+        }                                                                                          \
+    }                                                                                              \
+    static void scatter_##suffix(void *state, int64_t p)                                           \
+    {                                                                                              \
+        OF_PLANE(type);                                                                            \
         const int64_t *index = pool->indices + p * pool->input;                                    \
         for (int64_t i = 0; i < pool->input; i++)                                                  \
             if (index[i] >= 0)                                                                     \
                 to[index[i]] = from[i];                                                            \
-    })                                                                                             \
-    PLANE_TASK(scatter_add_##suffix, type, {                                                       \
+    }                                                                                              \
+    static void scatter_add_##suffix(void *state, int64_t p)                                       \
+    {                                                                                              \
+        OF_PLANE(type);                                                                            \
         const int64_t *index = pool->indices + p * pool->input;                                    \
         for (int64_t i = 0; i < pool->input; i++)                                                  \
             if (index[i] >= 0)                                                                     \
                 to[index[i]] += from[i];                                                           \
-    })                                                                                             \
-    PLANE_TASK(gather_##suffix, type, {                                                            \
+    }                                                                                              \
+    static void gather_##suffix(void *state, int64_t p)                                            \
+    {                                                                                              \
+        OF_PLANE(type);                                                                            \
         const int64_t *index = pool->indices + p * pool->output;                                   \
         for (int64_t i = 0; i < pool->output; i++)                                                 \
             to[i] = index[i] < 0 ? 0 : from[index[i]];                                             \
-    })
+    }
 
 DEFINE_POOLS(f32, float)
 DEFINE_POOLS(f64, double)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Resampling along one dimension: padding, interpolation, and whatever takes a few of many elements. */
+/*
+ * Resampling along one dimension: padding, interpolation, and whatever takes a few of many
+ * elements.
+ */
 #ifndef KDL_SRC_COMPUTE_RESAMPLE_H
 #define KDL_SRC_COMPUTE_RESAMPLE_H
 

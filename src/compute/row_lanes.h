@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sums and maxima over a row in lanes of their own, which compilers turn into vectors: one order for
- * every instruction set. Lane l has the elements l, l + KDL__LANES, ...; what is left over comes last.
+ * Sums and maxima over a row in lanes of their own, which compilers turn into vectors: one order
+ * for every instruction set. Lane l has the elements l, l + KDL__LANES, ...; what is left over
+ * comes last.
  */
 #ifndef KDL_SRC_COMPUTE_ROW_LANES_H
 #define KDL_SRC_COMPUTE_ROW_LANES_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The functions of one element: F(name, PyTorch's name of the gradient, what is saved (x, y or nothing), f(x),
- * g * f'(x)). T is the element's type M(f) libm's function for it (EXP: see loop_sets.h); a, b, c are its numbers.
+ * The functions of one element: F(name, PyTorch's name of the gradient, what is saved (x, y or
+ * nothing), f(x), g * f'(x)). T is the element's type M(f) libm's function for it (EXP: see
+ * loop_sets.h); a, b, c are its numbers.
  */
 #ifndef KDL_SRC_COMPUTE_UNARY_H
 #define KDL_SRC_COMPUTE_UNARY_H

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Windows over one to three spatial dimensions: convolutions and pooling, f32 and f64, row-major. */
+/*
+ * Windows over one to three spatial dimensions: convolutions and pooling, f32 and f64, row-major.
+ */
 #ifndef KDL_SRC_COMPUTE_WINDOW_H
 #define KDL_SRC_COMPUTE_WINDOW_H
 
 #include "compute/compute.h"
 
-/* How a kernel moves over an input. Three dimensions always: those that are not there are 1 wide. */
+/*
+ * How a kernel moves over an input. Three dimensions always: those that are not there are 1 wide.
+ */
 typedef struct kdl__window {
     int64_t input[3], output[3], kernel[3], stride[3], dilation[3];
     int64_t padding[3]; /* before the first element; what is behind the last follows */
@@ -17,8 +21,8 @@ static inline int64_t kdl__volume(const int64_t sizes[3])
 }
 
 /*
- * output (N, O, ...) = input (N, C, ...) * weight (O, C / groups, ...) + bias (O) or NULL. `shape` is
- * the output's.
+ * output (N, O, ...) = input (N, C, ...) * weight (O, C / groups, ...) + bias (O) or NULL. `shape`
+ * is the output's.
  */
 kdl_tensor *kdl__compute_conv(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
                               const kdl__window *window, int64_t groups, kdl_shape shape);
@@ -81,8 +85,8 @@ kdl_tensor *kdl__compute_avg_pool_grad(kdl_tensor *grad, const kdl__spans *spans
 
 /*
  * Elements by where they lie in planes: a tensor of `shape` with each value of `source` put (last
- * wins), or added, at its index in its plane; and what lies at the indices. Indices below 0 are left
- * out. `planes`: how many planes there are.
+ * wins), or added, at its index in its plane; and what lies at the indices. Indices below 0 are
+ * left out. `planes`: how many planes there are.
  */
 kdl_tensor *kdl__compute_scatter(kdl_tensor *source, kdl_tensor *indices, int64_t planes,
                                  kdl_shape shape, bool add);

@@ -128,7 +128,9 @@ static uint64_t draw_seed(kdl_generator *generator)
     return kdl_generator_random64(generator) & INT64_MAX;
 }
 
-/* Without a generator the permutation is drawn from a fresh one, with a seed of the default one's. */
+/*
+ * Without a generator the permutation is drawn from a fresh one, with a seed of the default one's.
+ */
 static kdl_tensor *draw_order(const kdl_data_loader *loader)
 {
     kdl_context *ctx = loader->ctx;

@@ -76,7 +76,9 @@ static kdl_tensor *unflatten(kdl_module *module, kdl_tensor *input)
     return kdl_unflatten(input, (int)own->dim, own->unflattened_size);
 }
 
-/* PyTorch's first forward of a Lazy module: it gets its shapes and is another class from then on. */
+/*
+ * PyTorch's first forward of a Lazy module: it gets its shapes and is another class from then on.
+ */
 static kdl_tensor *lazy(kdl_module *module, kdl_tensor *input)
 {
     if (kdl_initialize_parameters(module, kdl_tensor_shape(input)))

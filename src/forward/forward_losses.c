@@ -23,7 +23,9 @@ static bool read_reduction(const kdl_module *module, const char *name, kdl_reduc
     return false;
 }
 
-/* A forward that gives `function(...)`, in which inputs, own (the fields) and reduction are seen. */
+/*
+ * A forward that gives `function(...)`, in which inputs, own (the fields) and reduction are seen.
+ */
 #define DEFINE_LOSS(name, type, ...)                                                               \
     static kdl_status name(kdl_module *module, kdl_tensor *const *inputs, int input_count,         \
                            kdl_tensor **outputs, int output_count)                                 \
@@ -112,7 +114,9 @@ DEFINE_LOSS(triplet_margin_with_distance, kdl_triplet_margin_with_distance_loss_
 
 /* ---- losses with parameters ---------------------------------------------------------------- */
 
-/* (input, target); the parameters of the child `linear` as (classes, *out_features, in_features). */
+/*
+ * (input, target); the parameters of the child `linear` as (classes, *out_features, in_features).
+ */
 static kdl_tensor *linear_loss(kdl_module *module, kdl_tensor *const *inputs,
                                kdl_reduction reduction)
 {

@@ -268,7 +268,9 @@ static kdl_status redraw_chunk(const kdl__rounds *rounds, kdl__cursor *cursor, u
     kdl__cursor_init(&other, cursor->kernels);
     spot at = first_spot(op, cursor);
     turn last = { fill_at(op, &at, true), at.draw, cursor }, one = last;
-    /* Where the second round begins is known before the first only if no spare normal is in play. */
+    /*
+     * Where the second round begins is known before the first only if no spare normal is in play.
+     */
     bool together = one.fill.distribution == KDL__NORMAL;
     if (together) {
         go_behind(&at, &one.fill, stream, cursor);

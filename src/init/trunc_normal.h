@@ -23,7 +23,10 @@ struct kdl__rounds {
     kdl__cursor *cursor;         /* to use when there is only one chunk */
 };
 
-/* Computes the op's values, on all threads, into prepared->whole or in place; `taken` is then right. */
+/*
+ * Computes the op's values, on all threads, into prepared->whole or in place; `taken` is then
+ * right.
+ */
 kdl_status kdl__rounds_run(kdl__rounds *rounds, kdl__worker *worker, kdl__prepared *prepared);
 
 /* The range() of both: a copy out of the whole. */

@@ -23,9 +23,9 @@ kdl_status kdl__whole_check(const kdl__op *op, int64_t source_numel, kdl_context
                             const char *place);
 
 /*
- * Does an op of `class` (with its arguments) to `tensor`, reading the elements of `count` tensors of
- * its dtype, row-major, one tensor after the other. NULL among them, as a constructor that failed
- * gives it, does nothing.
+ * Does an op of `class` (with its arguments) to `tensor`, reading the elements of `count` tensors
+ * of its dtype, row-major, one tensor after the other. NULL among them, as a constructor that
+ * failed gives it, does nothing.
  */
 kdl_status kdl__whole_apply(kdl_tensor *tensor, const kdl__op *op, int count,
                             kdl_tensor *const *sources, const char *place);

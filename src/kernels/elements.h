@@ -186,8 +186,8 @@ static double through_f64(double value)
  * How PyTorch's kernel counts, with AVX2 and AVX-512 alike: in vectors of 32 bytes, as long as
  * there are pairs of them, whose first element is stored before the others are counted from it;
  * the elements behind are all counted from `start`. In double for f32 and f64, in float for the
- * 16-bit types. The compiler fused the multiplications and additions, but not those in bf16 vectors:
- * next(lane) is the element that lies `lane` behind `base`.
+ * 16-bit types. The compiler fused the multiplications and additions, but not those in bf16
+ * vectors: next(lane) is the element that lies `lane` behind `base`.
  */
 #define DEFINE_ARANGE(name, type, out_type, lanes, through, fused, next)                           \
     static void name(type start, type step, uint64_t numel, uint64_t first, size_t n,              \

@@ -29,8 +29,8 @@ typedef union kdl__jump_point {
 typedef void kdl__jump_multiply_points(kdl__jump_point *points);
 
 /*
- * Transposes matrices of `height` x `height` bits, height 64 or 32: one in each word of a row, or in
- * each half of a word. (Halves, quarters, ...: H. S. Warren, Hacker's Delight, 7-3.)
+ * Transposes matrices of `height` x `height` bits, height 64 or 32: one in each word of a row, or
+ * in each half of a word. (Halves, quarters, ...: H. S. Warren, Hacker's Delight, 7-3.)
  */
 static inline void kdl__jump_transpose(kdl__jump_point *rows, size_t height)
 {

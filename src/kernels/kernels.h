@@ -69,8 +69,8 @@ typedef struct kdl__kernels {
     void (*convert)(kdl_dtype from, const void *in, kdl_dtype to, void *out, size_t n);
 
     /*
-     * Writes first + i to `numbers`, in order, for each values[i] outside [lowest, highest] (a NaN is
-     * not), and gives how many. There is room for KDL__MT_SCRATCH numbers more than n.
+     * Writes first + i to `numbers`, in order, for each values[i] outside [lowest, highest] (a NaN
+     * is not), and gives how many. There is room for KDL__MT_SCRATCH numbers more than n.
      */
     size_t (*list_outside_f32)(const float *values, float lowest, float highest, size_t n,
                                uint32_t first, uint32_t *numbers);

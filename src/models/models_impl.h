@@ -73,7 +73,9 @@ typedef struct kdl__family {
     size_t config_nbytes;
     const void *config_defaults;
     const kdl__config_field *config_fields;
-    /* Checks what transformers checks, recording errors; fills in fields that follow from others. */
+    /*
+     * Checks what transformers checks, recording errors; fills in fields that follow from others.
+     */
     kdl_status (*check)(void *config);
 } kdl__family;
 

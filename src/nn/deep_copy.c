@@ -38,7 +38,9 @@ static void remember(copying *state, const void *original, void *copy)
 
 /* ---- tensors ----------------------------------------------------------------------------- */
 
-/* clone(memory_format=torch.preserve_format): without gaps, the dimensions' order in memory kept. */
+/*
+ * clone(memory_format=torch.preserve_format): without gaps, the dimensions' order in memory kept.
+ */
 static kdl_tensor *clone_preserving(kdl_tensor *tensor)
 {
     int order[KDL_MAX_DIMS], inverse[KDL_MAX_DIMS], ndim = tensor->ndim;

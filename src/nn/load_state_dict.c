@@ -3,8 +3,8 @@
  * Module.load_state_dict().
  *
  * The tree is gone through as PyTorch does. To change nothing when something is wrong, it is gone
- * through twice: once to find faults, once to write. Hooks may change what is wrong, and want to see
- * values in their places; with them there is one walk, which keeps what it overwrites.
+ * through twice: once to find faults, once to write. Hooks may change what is wrong, and want to
+ * see values in their places; with them there is one walk, which keeps what it overwrites.
  */
 #include <string.h>
 

@@ -70,7 +70,9 @@ struct kdl_module {
 typedef kdl_tensor *kdl__forward(kdl_module *module, kdl_tensor *input);
 typedef kdl_status kdl__call(kdl_module *module, kdl_tensor *const *inputs, int input_count,
                              kdl_tensor **outputs, int output_count);
-/* One of the two, and how many tensors the second takes and gives; the first takes and gives one. */
+/*
+ * One of the two, and how many tensors the second takes and gives; the first takes and gives one.
+ */
 typedef struct kdl__forward_entry {
     const kdl_module_class *class;
     kdl__forward *forward;

@@ -127,7 +127,9 @@ static void move_entry(kdl_state_dict *state_dict, const char *from, const char 
     kdl_tensor_release(tensor);
 }
 
-/* Before loading: what torch.nn.utils.weight_norm called weight_g and weight_v are the originals. */
+/*
+ * Before loading: what torch.nn.utils.weight_norm called weight_g and weight_v are the originals.
+ */
 static void rename_old_keys(kdl_module *module, kdl_state_dict *state_dict, const char *prefix,
                             kdl_incompatible_keys *keys, void *name)
 {

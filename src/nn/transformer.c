@@ -139,7 +139,9 @@ static bool has_equal_norms(const kdl_module *layer)
     return kdl_number(one->eps) == kdl_number(two->eps);
 }
 
-/* Why a forward with nested tensors is not possible, in PyTorch's words and order; NULL if it is. */
+/*
+ * Why a forward with nested tensors is not possible, in PyTorch's words and order; NULL if it is.
+ */
 static const char *why_no_nested_tensor(const kdl_module *layer)
 {
     if (!kdl_isinstance(layer, KDL_CLASS_TRANSFORMER_ENCODER_LAYER))

@@ -44,7 +44,10 @@ static void widen(const kdl__kernels *kernels, kdl_dtype dtype, const void *valu
     kernels->convert(common, between.bytes, computed_in(common), out->bytes, count);
 }
 
-/* The same of a Python number: a whole one beside integers is an int, of which they take the low bits. */
+/*
+ * The same of a Python number: a whole one beside integers is an int, of which they take the low
+ * bits.
+ */
 static void widen_number(const kdl__kernels *kernels, double number, kdl_dtype dtype, piece *out)
 {
     int64_t integer;
@@ -220,7 +223,9 @@ kdl_status kdl_mul_(kdl_tensor *tensor, double value)
     return apply_number(tensor, &kdl__op_mul, value, __func__);
 }
 
-/* A tensor without dimensions does not widen the result, as a number does not. Gives a reference. */
+/*
+ * A tensor without dimensions does not widen the result, as a number does not. Gives a reference.
+ */
 static kdl_tensor *as_operand(const kdl_tensor *tensor, const kdl__op_class *class,
                               kdl_tensor *other)
 {

@@ -64,7 +64,9 @@ kdl_status kdl__random_fill(kdl_tensor *tensor, const kdl__fill *fill, kdl_gener
 kdl_status kdl__random_range(kdl_tensor *tensor, int64_t from, int64_t to, kdl_generator *generator,
                              const char *place);
 
-/* torch.randperm's permutation of 0 .. n - 1, from the cursor's next draws, and how many it takes. */
+/*
+ * torch.randperm's permutation of 0 .. n - 1, from the cursor's next draws, and how many it takes.
+ */
 void kdl__permutation(int64_t *order, uint64_t n, kdl__cursor *cursor);
 uint64_t kdl__permutation_draws(uint64_t n);
 

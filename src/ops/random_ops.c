@@ -185,7 +185,9 @@ static uint64_t bernoulli_draws(const kdl__op *op)
     return (uint64_t)op->region.numel * bernoulli_width(op);
 }
 
-/* Probabilities [first, first + count), at most PIECE of them; KDL_ERROR_RUNTIME where one is none. */
+/*
+ * Probabilities [first, first + count), at most PIECE of them; KDL_ERROR_RUNTIME where one is none.
+ */
 static kdl_status read_probabilities(const kdl__values *source, kdl__worker *worker, uint64_t first,
                                      uint64_t count, double *out)
 {

@@ -81,7 +81,9 @@ static kdl_status randperm_range(const kdl__op *op, const void *whole, kdl__work
     return KDL_OK;
 }
 
-/* The largest n whose numbers a float dtype holds exactly, as PyTorch says it; bf16 is not checked. */
+/*
+ * The largest n whose numbers a float dtype holds exactly, as PyTorch says it; bf16 is not checked.
+ */
 static const char *float_limit(kdl_dtype dtype, int64_t n)
 {
     if (dtype == KDL_F16 && n > 2049)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The norm of all elements of a tensor, and of two the product, on every thread. They are cut into chunks of one size, whose
- * sums (in double) are added in order, so that the result does not depend on the threads.
+ * The norm of all elements of a tensor, and of two the product, on every thread. They are cut into
+ * chunks of one size, whose sums (in double) are added in order, so that the result does not depend
+ * on the threads.
  */
 #include <math.h>
 

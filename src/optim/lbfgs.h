@@ -53,9 +53,9 @@ typedef struct kdl__line_point {
 } kdl__line_point;
 
 /*
- * _strong_wolfe(): looks for a point with less loss and less slope than at `start` (t = 0, where the
- * parameters are and stay), beginning at t. `found` gets a gradient to be released; *evals how often
- * the closure was called, at most max_ls + 1 times.
+ * _strong_wolfe(): looks for a point with less loss and less slope than at `start` (t = 0, where
+ * the parameters are and stay), beginning at t. `found` gets a gradient to be released; *evals how
+ * often the closure was called, at most max_ls + 1 times.
  */
 kdl_status kdl__strong_wolfe(const kdl__objective *objective, const kdl__line_point *start,
                              kdl_tensor *d, double t, int64_t max_ls, kdl__line_point *found,

@@ -118,9 +118,9 @@ typedef struct kdl__optim_class {
     /* One step of one parameter, whose gradient (of its dtype) is there: all of it, or its rows. */
     kdl_status (*step)(kdl__optim_param *param, kdl_tensor *grad, const void *options);
     /*
-     * For one that evaluates the loss itself, and has one group only: a step of all parameters (gives
-     * the loss), and what it keeps (kdl_optimizer's `own`) into a state_dict, out of one where its
-     * entries begin with `prefix` (a new one; an error is recorded), and freed.
+     * For one that evaluates the loss itself, and has one group only: a step of all parameters
+     * (gives the loss), and what it keeps (kdl_optimizer's `own`) into a state_dict, out of one
+     * where its entries begin with `prefix` (a new one; an error is recorded), and freed.
      */
     kdl_tensor *(*step_closure)(kdl_optimizer *optimizer, kdl_closure *closure, void *user_data);
     void (*save_own)(const kdl_optimizer *optimizer, kdl_state_dict *dict);

@@ -30,10 +30,14 @@ typedef struct kdl__lr_class {
     const char *name; /* PyTorch's */
     const char *place;
     size_t nbytes; /* of the whole struct */
-    /* get_lr() and _get_closed_form_lr() for one group, whose rate is `lr`; the latter may be NULL. */
+    /*
+     * get_lr() and _get_closed_form_lr() for one group, whose rate is `lr`; the latter may be NULL.
+     */
     double (*next)(kdl_lr_scheduler *scheduler, size_t group, double lr);
     double (*closed_form)(kdl_lr_scheduler *scheduler, size_t group);
-    /* step(), where it is not the usual one (NULL): of an epoch, or NULL for the next; of metrics. */
+    /*
+     * step(), where it is not the usual one (NULL): of an epoch, or NULL for the next; of metrics.
+     */
     kdl_status (*step)(kdl_lr_scheduler *scheduler, const double *given);
     void (*destroy)(kdl_lr_scheduler *scheduler); /* frees what the struct owns; may be NULL */
     bool is_composite, takes_metrics;
@@ -60,8 +64,8 @@ typedef struct kdl__several_lr {
 } kdl__several_lr;
 
 /*
- * An empty one of a class, before its arguments are set; reads the caller's options (NULL: none) over
- * the defaults in `options`. NULL when an error stands.
+ * An empty one of a class, before its arguments are set; reads the caller's options (NULL: none)
+ * over the defaults in `options`. NULL when an error stands.
  */
 void *kdl__lr_new(const kdl__lr_class *class, kdl_optimizer *optimizer, void *options,
                   size_t nbytes, const void *given);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SparseAdam, as torch/optim/sparse_adam.py: Adam for the rows that a gradient has, and no others. */
+/*
+ * SparseAdam, as torch/optim/sparse_adam.py: Adam for the rows that a gradient has, and no others.
+ */
 #include "optim/update.h"
 
 typedef struct sparse_adam_step {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How an optimiser's arithmetic is written: as a function of one element, in f32 and f64, that gives
- * the parameter's new value and changes up to three states. The loop around it is made here, once
- * for elements side by side, which compilers turn into vectors, and once for any strides.
+ * How an optimiser's arithmetic is written: as a function of one element, in f32 and f64, that
+ * gives the parameter's new value and changes up to three states. The loop around it is made here,
+ * once for elements side by side, which compilers turn into vectors, and once for any strides.
  */
 #ifndef KDL_SRC_OPTIM_UPDATE_H
 #define KDL_SRC_OPTIM_UPDATE_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copying strided elements: in rows as long as possible, or by tiles where rows would run across. */
+/*
+ * Copying strided elements: in rows as long as possible, or by tiles where rows would run across.
+ */
 #include "plan/grid.h"
 
 #include <string.h>

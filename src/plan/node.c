@@ -139,7 +139,9 @@ static bool covers(const kdl__node *node, int64_t low, int64_t high)
            region->offset <= low && region->offset + region->numel >= high;
 }
 
-/* How many nodes make up [low, high), from the newest on, and whether they leave nothing as it was. */
+/*
+ * How many nodes make up [low, high), from the newest on, and whether they leave nothing as it was.
+ */
 static size_t count_nodes(kdl__node *head, int64_t low, int64_t high, bool *covered)
 {
     size_t count = 0;

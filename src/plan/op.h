@@ -175,7 +175,9 @@ kdl_status kdl__values_prepare(kdl__values *values, kdl__worker *worker);
 /* Drops what kdl__values_prepare() computed for whole tensors. */
 void kdl__values_drop(kdl__values *values);
 
-/* Element `first` in memory, with those behind it in row-major order; NULL if they lie otherwise. */
+/*
+ * Element `first` in memory, with those behind it in row-major order; NULL if they lie otherwise.
+ */
 const void *kdl__values_memory(const kdl__values *values, uint64_t first);
 /* Elements [first, first + count), row-major, contiguous, into `out`. */
 kdl_status kdl__values_range(const kdl__values *values, kdl__worker *worker, uint64_t first,

@@ -44,7 +44,9 @@ kdl_context *kdl_plan_context(const kdl_plan *plan)
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-/* The bucket of a name: where it is, or the free one where it would go (FNV-1a, open addressing). */
+/*
+ * The bucket of a name: where it is, or the free one where it would go (FNV-1a, open addressing).
+ */
 static size_t find_bucket(const kdl_plan *plan, const char *name)
 {
     uint64_t hash = UINT64_C(14695981039346656037);

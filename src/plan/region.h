@@ -25,7 +25,9 @@ int64_t kdl__walk_address(const kdl__walk *walk, int64_t index);
 int64_t kdl__walk_row_major(const kdl__walk *walk, int64_t index);
 /* The first element of the walk at or behind `address`. */
 int64_t kdl__walk_lower_bound(const kdl__walk *walk, int64_t address);
-/* How many elements, `index` the first, have addresses in a row without gaps: 0 if there are gaps. */
+/*
+ * How many elements, `index` the first, have addresses in a row without gaps: 0 if there are gaps.
+ */
 int64_t kdl__walk_row(const kdl__walk *walk, int64_t index);
 
 /*

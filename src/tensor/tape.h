@@ -63,10 +63,10 @@ typedef struct kdl__tape {
     /* `result` has the magnitudes of `source`, which requires gradients. */
     void (*absolute)(kdl_tensor *source, kdl_tensor *result);
     /*
-     * `result` was made of its inputs, of which some require gradients, without a record: of g and v
-     * by weight_norm (detail: the dimension, -1 for all), of the weight, u and v by spectral_norm (the
-     * dimension), of the weight and eps, a tensor, by that of a vector, of x and the base, which may be
-     * NULL, by orthogonal (the number of its map).
+     * `result` was made of its inputs, of which some require gradients, without a record: of g and
+     * v by weight_norm (detail: the dimension, -1 for all), of the weight, u and v by spectral_norm
+     * (the dimension), of the weight and eps, a tensor, by that of a vector, of x and the base,
+     * which may be NULL, by orthogonal (the number of its map).
      */
     void (*derived)(kdl_tensor *result, kdl__derivation how, int detail, kdl_tensor *const *inputs);
     /*

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program outside the tree that trains: one weight learns by how much its inputs were multiplied. */
+/*
+ * A program outside the tree that trains: one weight learns by how much its inputs were multiplied.
+ */
 #include <kindling/train.h>
 #include <stdio.h>
 

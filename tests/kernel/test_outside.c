@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* list_outside_f32 of every table: the numbers that ref lists, and nothing written behind the room. */
+/*
+ * list_outside_f32 of every table: the numbers that ref lists, and nothing written behind the room.
+ */
 #include <math.h>
 
 #include "kernels/kernels.h"

@@ -5,7 +5,10 @@
 
 #include "support/unit.h"
 
-/* *state is a new context, seeded with 1; that of a recorded test defers, of a training test trains. */
+/*
+ * *state is a new context, seeded with 1; that of a recorded test defers, of a training test
+ * trains.
+ */
 int context_set_up(void **state);
 int deferred_set_up(void **state);
 int training_set_up(void **state);

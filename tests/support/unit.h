@@ -15,7 +15,9 @@
 
 #include "kindling/base.h"
 
-/* How far to go from one case to the next in a long loop: an emulated processor takes every n-th. */
+/*
+ * How far to go from one case to the next in a long loop: an emulated processor takes every n-th.
+ */
 #ifdef KDL_TEST_EMULATED
 #define CASE_STEP(n) (n)
 #else

@@ -115,9 +115,9 @@ INLINE void floats_to_f64(floats a, double *out)
 }
 
 /*
- * There is no conversion of 64-bit integers. But 0x453... with the first word's 21 bits for its last
- * ones is the number 2^84 + 2^32 first, and 0x433... with the second word is 2^52 + second. Neither
- * the difference nor the sum, below 2^53, needs rounding.
+ * There is no conversion of 64-bit integers. But 0x453... with the first word's 21 bits for its
+ * last ones is the number 2^84 + 2^32 first, and 0x433... with the second word is 2^52 + second.
+ * Neither the difference nor the sum, below 2^53, needs rounding.
  */
 INLINE doubles doubles_from_draws(words a)
 {

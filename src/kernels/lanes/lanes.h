@@ -2,7 +2,8 @@
 /*
  * lanes: the kernels for vectors of any width, each written once. A file for an instruction set
  * (lanes_avx2.h) gives the width and what C has no operators for; the table's file (avx2.c)
- * includes that file, then the bodies (uniform.h, convert.h, ...), all of whose functions are static.
+ * includes that file, then the bodies (uniform.h, convert.h, ...), all of whose functions are
+ * static.
  *
  * The arithmetic is that of ref/ wherever it rounds. Where the order of operations differs the
  * comment says why the bits cannot.

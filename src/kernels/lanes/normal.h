@@ -64,9 +64,9 @@ INLINE void radii_of(floats *radius, const words *k, const int groups)
  * - 2 pi 2^-24, times k: the power of two goes through the rounding.
  * - The octant is told by the upper three bits of k. Rounding the angle and its product with 4 / pi
  *   as ref does finds the same even octant j for every k (the tests go through all of them).
- * - The first two parts of pi / 4 are taken off in one step: their sum is a float, and the step that
- *   ref takes first does not round. (Its result is below 1 and a multiple of the angle's last bit,
- *   which is 2^-24 or more unless j = 0.)
+ * - The first two parts of pi / 4 are taken off in one step: their sum is a float, and the step
+ *   that ref takes first does not round. (Its result is below 1 and a multiple of the angle's last
+ *   bit, which is 2^-24 or more unless j = 0.)
  * - Signs are put in where they are free: the sine's on x, of which it is an odd function in every
  *   step; the cosine's, as s = +-1, in the last step: fma(c, s, s) = s (c + 1) rounded once.
  */

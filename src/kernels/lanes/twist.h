@@ -13,7 +13,9 @@
 enum {
     VECTORS = KDL__MT_WORDS / LANES,
     MIRROR = KDL__MT_SCRATCH,
-    /* From this vector on, the words 397 on lie wholly in the mirror or at the block's beginning. */
+    /*
+     * From this vector on, the words 397 on lie wholly in the mirror or at the block's beginning.
+     */
     VECTORS_AHEAD = (KDL__MT_WORDS - KDL__MT_SHIFT) / LANES + 1
 };
 

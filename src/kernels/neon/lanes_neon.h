@@ -134,7 +134,9 @@ INLINE doubles doubles_replace(doubles a, doubles old, doubles new)
     return (doubles)vbslq_f64(equal, (float64x2_t) new, (float64x2_t)a);
 }
 
-/* The processors themselves notice long runs of stores, and stop to bring in what is overwritten. */
+/*
+ * The processors themselves notice long runs of stores, and stop to bring in what is overwritten.
+ */
 INLINE void words_stream(void *out, words a)
 {
     words_store(out, a);

@@ -5,7 +5,8 @@
 
 /*
  * Multiplies two polynomials of 640 bits in place, left to right through all ten words at once,
- * four bits at a time ("comb": J. Lopez, R. Dahab, High-speed software multiplication in F2m, 2000).
+ * four bits at a time ("comb": J. Lopez, R. Dahab, High-speed software multiplication in F2m,
+ * 2000).
  */
 static void multiply_point(uint64_t words[2 * KDL__JUMP_DIGIT_WORDS])
 {

@@ -32,7 +32,10 @@ static void test_own(void **state)
     kdl_module_release(linear);
 }
 
-/* The sum of the squares of what a module gives for some numbers; computes the gradients where enabled. */
+/*
+ * The sum of the squares of what a module gives for some numbers; computes the gradients where
+ * enabled.
+ */
 static double loss_of(void *module)
 {
     kdl_context *ctx = kdl_module_context(module);

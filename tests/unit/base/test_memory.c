@@ -52,7 +52,9 @@ static void test_aligned(void **state)
     counting_context_release(&allocator, ctx);
 }
 
-/* What goes back is what the next gets that asks for about as much; all goes when memory is short. */
+/*
+ * What goes back is what the next gets that asks for about as much; all goes when memory is short.
+ */
 static void test_kept(void **state)
 {
     (void)state;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums over any dimensions beside the plainest loop, with the same bits for any number of threads. */
+/*
+ * Sums over any dimensions beside the plainest loop, with the same bits for any number of threads.
+ */
 #include <math.h>
 
 #include "compute/compute.h"

@@ -10,7 +10,9 @@ static kdl_tensor *numbers(kdl_context *ctx, int64_t n)
     return kdl_arange(ctx, 0, (double)n, 1);
 }
 
-/* Asserts that an epoch gives these rows of 0 .. n - 1 in batches, a -1 behind each, -2 at the end. */
+/*
+ * Asserts that an epoch gives these rows of 0 .. n - 1 in batches, a -1 behind each, -2 at the end.
+ */
 static void check_epoch(kdl_data_loader *loader, const int64_t *expected)
 {
     int64_t batches = 0;

@@ -8,7 +8,7 @@
 #include "support/golden.h"
 #include "support/modules.h"
 
-/* ---- the containers, by their names in tests/golden/make_nn.py -------------------------------- */
+/* ---- the containers, by their names in tests/golden/make_nn.py ---------------------------- */
 
 #define CONTAINER(name, ...)                                                                       \
     static kdl_module *name(kdl_context *ctx, kdl_dtype dtype)                                     \
