@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from kindling import BOOL, DOUBLE, DTYPES, FUNCTIONS, INT, LONG, POINTER, NewTensor
 from test_autograd import BINARY, BROADCASTS, NUMBERS, PAIRS, RANGES, UNARY
-from training import NO_FLOAT, REDUCTIONS
+from training import NO_FLOAT, REDUCTIONS, ints
 from windows import PoolOptions, Windows, structure
 
 
@@ -95,6 +95,9 @@ def mask(*shape):
     return integers(3, *shape) > 0
 
 
+SQUARE = (torch.arange(3) + torch.arange(3)[:, None]) % 3  # no row and no column repeats any
+
+
 def signs(*shape):
     return integers(2, *shape).mul(2).sub(1)
 
@@ -173,6 +176,17 @@ for shape in (*DIMENSIONS, (0, 3)):
     for name in ("sum", "mean"):
         put(name, getattr(torch, name), Floats(shape))
 for shape in DIMENSIONS:
+    for name in ("max", "min", "prod"):
+        put(name, getattr(torch, name), Floats(shape))
+    for name in ("var", "std"):
+        if len(shape) > 1 or shape == (4,):
+            add(name, Case(lambda c, x, n=name: c.call(f"kdl_{n}", x, 1.0),
+                           lambda x, n=name: getattr(torch, n)(x, correction=1), (Floats(shape),)))
+    for dims in (tuple(range(len(shape))), (-1,)):
+        for name in ("sum", "mean"):
+            add(f"{name}_dims", Case(
+                lambda c, x, n=name, d=dims: c.call(f"kdl_{n}_dims", x, len(d), ints(d), True),
+                lambda x, n=name, d=dims: getattr(torch, n)(x, d, keepdim=True), (Floats(shape),)))
     for dim in range(-1, len(shape)):
         for keepdim in (False, True):
             given = (dim, keepdim)
@@ -210,6 +224,12 @@ for left, right in (((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((17, 9), (9, 
                     ((5, 2, 3), (3, 4)), ((2, 1, 2, 3), (5, 3, 4)), ((0, 3), (3, 2)),
                     ((2, 0), (0, 3)), ((0, 2, 3), (3, 4)), ((4, 2, 3), (3,))):
     put("matmul", torch.matmul, *floats(left, right))
+for n, i, k, j in ((2, 3, 4, 5), (3, 17, 9, 33), (0, 2, 3, 4), (2, 3, 0, 4)):
+    put("bmm", torch.bmm, *floats((n, i, k), (n, k, j)))
+    for size in ((i, j), (j,), ()):
+        add("addmm", Case(lambda c, *t: c.call("kdl_addmm", *t, 0.5, -2.0),
+                          lambda *t: torch.addmm(*t, beta=0.5, alpha=-2.0),
+                          floats(size, (i, k), (k, j))))
 for batch in ((), (3,), (2, 3), (0,)):
     for bias in (Floats((4,)), None):
         put("f_linear", F.linear, Floats((*batch, 5)), Floats((4, 5)), bias)
@@ -254,6 +274,27 @@ for dim in (0, 1, -1):
                                  (Floats((3, 5)), index)))
     add("gather", Case(lambda c, x, i, d=dim: c.call("kdl_gather", x, d, i),
                        lambda x, i, d=dim: x.gather(d, i), (Floats((3, 5)), integers(3, 3, 4))))
+    for name in ("scatter", "scatter_add"):
+        add(name, Case(lambda c, x, i, s, n=name, d=dim: c.call(f"kdl_{n}", x, d, i, s),
+                       lambda x, i, s, n=name, d=dim: getattr(torch, n)(x, d, i, s),
+                       (Floats((3, 5)), SQUARE, Floats((3, 3)))))
+    add("index_add", Case(lambda c, x, i, s, d=dim: c.call("kdl_index_add", x, d, i, s, -0.5),
+                          lambda x, i, s, d=dim: x.index_add(d, i, s, alpha=-0.5),
+                          (Floats((4, 4)), torch.tensor([2, 0, 2, 1]), Floats((4, 4)))))
+    add("unbind", Case(lambda c, x, d=dim: c.many("kdl_stack", c.parts("kdl_unbind", x, d), 0),
+                       lambda x, d=dim: torch.stack(x.unbind(d)), floats((3, 4))))
+    add("sort", Case(lambda c, x, d=dim: c.ordered("kdl_sort", x, d, True)[0],
+                     lambda x, d=dim: x.sort(d, descending=True).values, floats((3, 17))))
+    add("topk", Case(lambda c, x, d=dim: c.ordered("kdl_topk", x, 2, d, False)[0],
+                     lambda x, d=dim: x.topk(2, d, largest=False).values, floats((3, 17))))
+    put("roll", torch.roll, Floats((3, 4)), arguments=(2, dim))
+    add("flip", Case(lambda c, x, d=dim: c.call("kdl_flip", x, 1, ints([d])),
+                     lambda x, d=dim: x.flip(d), floats((3, 4))))
+for diagonal in (-1, 0, 2):
+    put("tril", torch.tril, Floats((2, 3, 4)), arguments=(diagonal,))
+    put("triu", torch.triu, Floats((2, 3, 4)), arguments=(diagonal,))
+add("tile", Case(lambda c, x: c.call("kdl_tile", x, [2, 1, 3]), lambda x: x.tile(2, 1, 3),
+                 floats((3, 4))))
 add("cat", Case(lambda c, *t: c.many("kdl_cat", t, 0), lambda *t: torch.cat(t, 0),
                 floats((2, 3), (0, 3), (4, 3))))
 
@@ -378,6 +419,9 @@ for reduction in REDUCTIONS:
             lambda c, x, t, r=reduction: c.class_loss("cross_entropy", x, t, -100, r, None, 0.2),
             lambda x, t, r=reduction: F.cross_entropy(x, t, reduction=r, label_smoothing=0.2),
             (Floats(scores), chances(*scores))))
+add("f_linear_cross_entropy_with", Case(
+    lambda c, x, w, t: c.call("kdl_f_linear_cross_entropy_with", x, w, t, None),
+    F.linear_cross_entropy, (Floats((5, 4)), Floats((3, 4)), integers(3, 5))))
 add("f_ctc_loss", Case(
     lambda c, x, t, a, b: c.call("kdl_f_ctc_loss", x.kdl_f_log_softmax(-1), t, a, b, 0, 1, False),
     lambda x, t, a, b: F.ctc_loss(x.log_softmax(-1), t, a, b),

@@ -1,40 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What chooses, orders, draws and arranges elements, beside torch's functions."""
-import ctypes
-
 import pytest
 import torch
 
 from conftest import BUILD
-from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, KindlingError, NewTensor,
-                      RandomOptions, Shape, Tensor)
-from training import Training, assert_close, default_path, load_training
+from kindling import KindlingError
+from training import Training, assert_close, default_path, ints, load_training
 
 DTYPES = (torch.float32, torch.float64)
 ALL = (*DTYPES, torch.bfloat16, torch.int64, torch.int32, torch.uint8, torch.bool)
-INTS = ctypes.POINTER(INT)
-PLACES = ctypes.POINTER(POINTER)
-
-FUNCTIONS.update({
-    "kdl_bmm": (NewTensor, POINTER, POINTER),
-    "kdl_addmm": (NewTensor, POINTER, POINTER, POINTER, DOUBLE, DOUBLE),
-    **{f"kdl_{name}_dims": (NewTensor, POINTER, INT, INTS, BOOL) for name in ("sum", "mean")},
-    **{f"kdl_{name}": (NewTensor, POINTER) for name in ("max", "min", "prod", "any", "all")},
-    **{f"kdl_{name}": (NewTensor, POINTER, DOUBLE) for name in ("var", "std")},
-    **{f"kdl_{name}": (NewTensor, POINTER, INT, POINTER, POINTER)
-       for name in ("scatter", "scatter_add")},
-    "kdl_index_add": (NewTensor, POINTER, INT, POINTER, POINTER, DOUBLE),
-    "kdl_sort": (NewTensor, POINTER, INT, BOOL, PLACES),
-    "kdl_argsort": (NewTensor, POINTER, INT, BOOL),
-    "kdl_topk": (NewTensor, POINTER, LONG, INT, BOOL, PLACES),
-    "kdl_multinomial_with": (NewTensor, POINTER, LONG, BOOL, ctypes.POINTER(RandomOptions)),
-    "kdl_unbind": (INT, POINTER, INT, PLACES, INT),
-    "kdl_flip": (NewTensor, POINTER, INT, INTS),
-    "kdl_roll": (NewTensor, POINTER, LONG, INT),
-    "kdl_tile": (NewTensor, POINTER, Shape),
-    "kdl_tril": (NewTensor, POINTER, LONG),
-    "kdl_triu": (NewTensor, POINTER, LONG),
-})
 
 
 @pytest.fixture(scope="module")
@@ -80,17 +54,6 @@ def compare(context, ours, theirs, inputs, *what):
         assert_close(context.grad(leaf), grad, *what)
 
 
-def places(context, name, tensor, *arguments):
-    """The values and the indices of kdl_sort and kdl_topk."""
-    indices = POINTER()
-    values = context.call(name, tensor, *arguments, ctypes.byref(indices))
-    return values, Tensor(context, indices.value).torch()
-
-
-def ints(values):
-    return (INT * max(len(values), 1))(*values)
-
-
 # ---- order -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("dtype", ALL, ids=str)
@@ -104,7 +67,7 @@ def test_sort(context, dtype):
                     found = []
 
                     def ours(a):
-                        values, where = places(context, "kdl_sort", a, dim, descending)
+                        values, where = context.ordered("kdl_sort", a, dim, descending)
                         found.append(where)
                         return values
 
@@ -124,7 +87,7 @@ def test_sort_special(context):
     large = torch.tensor([2**63 - 1, -2**63, 2**62 + 1, 2**62, 0])
     for value in (x, large):
         for descending in (False, True):
-            values, where = places(context, "kdl_sort", context.tensor(value), 0, descending)
+            values, where = context.ordered("kdl_sort", context.tensor(value), 0, descending)
             expected = torch.sort(value, descending=descending, stable=True)
             assert torch.equal(where, expected.indices)
             assert str(values.torch()) == str(expected.values)
@@ -141,7 +104,7 @@ def test_topk(context, dtype):
                     x = sample(shape, dtype)
                     if dtype.is_floating_point and x.numel():  # no ties: PyTorch leaves them open
                         x = torch.randperm(x.numel()).reshape(shape).to(dtype).requires_grad_()
-                    compare(context, lambda a: places(context, "kdl_topk", a, k, dim, largest)[0],
+                    compare(context, lambda a: context.ordered("kdl_topk", a, k, dim, largest)[0],
                             lambda a: torch.topk(a, k, dim, largest).values, [x], shape, dim, k)
 
 
@@ -284,9 +247,8 @@ def test_unbind(context):
     torch.manual_seed(6)
     for dim in (0, 1, -1):
         x = sample((3, 4), torch.float64)
-        mine, theirs, results = context.leaf(x), x.unbind(dim), (POINTER * 8)()
-        count = context.call("kdl_unbind", mine, dim, results, 8)
-        ours = [Tensor(context, result) for result in results[:count]]
+        mine, theirs = context.leaf(x), x.unbind(dim)
+        ours = context.parts("kdl_unbind", mine, dim)
         assert [tuple(part.shape) for part in ours] == [tuple(part.shape) for part in theirs]
         theirs[-1].exp().sum().backward()
         context.backward(ours[-1].kdl_exp().kdl_sum())

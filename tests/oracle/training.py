@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context, Module,
-                      NewTensor, Shape, Status, Tensor, load)
+                      NewTensor, RandomOptions, Shape, Status, Tensor, load)
 
 NUMBER = (NewTensor, POINTER, DOUBLE)
 TWO = (NewTensor, POINTER, POINTER)
@@ -124,6 +124,24 @@ FUNCTIONS.update({
     **{f"kdl_{name}_dim": (NewTensor, POINTER, INT, BOOL, ctypes.POINTER(POINTER))
        for name in ("max", "min")},
     **{f"kdl_{name}": (NewTensor, POINTER, INT, BOOL) for name in ("argmax", "argmin")},
+    "kdl_bmm": (NewTensor, POINTER, POINTER),
+    "kdl_addmm": (NewTensor, POINTER, POINTER, POINTER, DOUBLE, DOUBLE),
+    **{f"kdl_{name}_dims": (NewTensor, POINTER, INT, ctypes.POINTER(INT), BOOL) for name in ("sum", "mean")},
+    **{f"kdl_{name}": (NewTensor, POINTER) for name in ("max", "min", "prod", "any", "all")},
+    **{f"kdl_{name}": (NewTensor, POINTER, DOUBLE) for name in ("var", "std")},
+    **{f"kdl_{name}": (NewTensor, POINTER, INT, POINTER, POINTER)
+       for name in ("scatter", "scatter_add")},
+    "kdl_index_add": (NewTensor, POINTER, INT, POINTER, POINTER, DOUBLE),
+    "kdl_sort": (NewTensor, POINTER, INT, BOOL, ctypes.POINTER(POINTER)),
+    "kdl_argsort": (NewTensor, POINTER, INT, BOOL),
+    "kdl_topk": (NewTensor, POINTER, LONG, INT, BOOL, ctypes.POINTER(POINTER)),
+    "kdl_multinomial_with": (NewTensor, POINTER, LONG, BOOL, ctypes.POINTER(RandomOptions)),
+    "kdl_unbind": (INT, POINTER, INT, ctypes.POINTER(POINTER), INT),
+    "kdl_flip": (NewTensor, POINTER, INT, ctypes.POINTER(INT)),
+    "kdl_roll": (NewTensor, POINTER, LONG, INT),
+    "kdl_tile": (NewTensor, POINTER, Shape),
+    "kdl_tril": (NewTensor, POINTER, LONG),
+    "kdl_triu": (NewTensor, POINTER, LONG),
     "kdl_cat": (NewTensor, ctypes.POINTER(POINTER), INT, INT),
     "kdl_stack": (NewTensor, ctypes.POINTER(POINTER), INT, INT),
     "kdl_f_linear": (NewTensor, POINTER, POINTER, POINTER),
@@ -148,6 +166,7 @@ FUNCTIONS.update({
     **{f"kdl_f_{name}": (*LOSS3, INT)
        for name in ("binary_cross_entropy", "multilabel_soft_margin_loss")},
     "kdl_f_binary_cross_entropy_with_logits": (*LOSS3, POINTER, INT),
+    "kdl_f_linear_cross_entropy_with": (*LOSS3, POINTER),
     "kdl_f_hinge_embedding_loss": (*LOSS2, DOUBLE, INT),
     "kdl_f_kl_div": (*LOSS2, INT, BOOL),
     "kdl_f_poisson_nll_loss": (*LOSS2, BOOL, BOOL, DOUBLE, INT),
@@ -187,6 +206,11 @@ FUNCTIONS.update({
 })
 
 
+def ints(values):
+    """An array of int, such as dimensions."""
+    return (INT * max(len(values), 1))(*values)
+
+
 def load_training(path):
     """libkindling_train, which lies beside libkindling; a look-up in it finds both's functions."""
     return load(pathlib.Path(path).with_name("libkindling_train.so"))
@@ -215,11 +239,17 @@ class Training(Context):
         pointers = (POINTER * len(tensors))(*(tensor.pointer for tensor in tensors))
         return self.call(name, pointers, len(tensors), dim)
 
-    def parts(self, name, tensor, size, dim):
-        """kdl_split or kdl_chunk."""
+    def parts(self, name, tensor, *arguments):
+        """kdl_split, kdl_chunk or kdl_unbind."""
         results = (POINTER * 16)()
-        count = self.call(name, tensor, size, dim, results, 16)
+        count = self.call(name, tensor, *arguments, results, 16)
         return [Tensor(self, result) for result in results[:count]]
+
+    def ordered(self, name, tensor, *arguments):
+        """kdl_sort or kdl_topk: the values, and where they were."""
+        indices = POINTER()
+        values = self.call(name, tensor, *arguments, ctypes.byref(indices))
+        return values, Tensor(self, indices.value).torch()
 
     def backward(self, tensor, gradient=None, retain_graph=False):
         self.call("kdl_backward_with", tensor,
