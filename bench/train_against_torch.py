@@ -9,6 +9,7 @@ with PyTorch's. Every figure is the best of several turns, which Kindling and Py
 the other, with the same number of threads. Ratios are what to read.
 """
 import argparse
+import functools
 import json
 import pathlib
 import time
@@ -37,7 +38,15 @@ NETWORKS = {
         *["TransformerEncoderLayer(128, 4, 512, 0.0, 'gelu', batch_first=True, norm_first=True)"] * 4,
         "LayerNorm(128)", "Linear(128, 65)", "Flatten(0, 1)")),
 }
-ROWS, COLUMNS = 1024, 1024
+SIZES = ((32, 32), (256, 400), (2048, 2048))
+# PyTorch's two ways, and the arrays that a step reads and writes
+OPTIMIZERS = {
+    "SGD": (lambda p, fused: torch.optim.SGD(p, 0.01, fused=fused), 2, 1),
+    "SGD, momentum": (lambda p, fused: torch.optim.SGD(p, 0.01, 0.9, fused=fused), 3, 2),
+    "Adam": (lambda p, fused: torch.optim.Adam(p, fused=fused), 4, 3),
+    "AdamW": (lambda p, fused: torch.optim.AdamW(p, fused=fused), 4, 3),
+}
+PARAMETERS = 100_000_000
 # What bench_math does, in PyTorch's words.
 FUNCTIONS = {
     "exp": torch.exp,
@@ -50,15 +59,48 @@ FUNCTIONS = {
     "gelu": F.gelu,
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "mul": lambda x: x * x,
+    "add": lambda x: x + x,
     "add_row": lambda x: x + x[0],
+    "abs": torch.abs,
+    "clamp": lambda x: x.clamp(-1, 1),
     "softmax": lambda x: x.softmax(-1),
     "log_softmax": lambda x: x.log_softmax(-1),
-    "layer_norm": lambda x: F.layer_norm(x, (COLUMNS,)),
+    "softmax_rows": lambda x: x.softmax(0),
+    "layer_norm": lambda x: F.layer_norm(x, x.shape[1:]),
     "sum": torch.sum,
     "sum_rows": lambda x: x.sum(0),
+    "sum_columns": lambda x: x.sum(-1),
+    "sum_middle": lambda x: x.view(-1, 8, x.shape[1]).sum(1),
+    "max_columns": lambda x: x.max(-1).values,
+    "var_columns": lambda x: x.var(-1),
+    "cumsum_rows": lambda x: x.cumsum(0),
+    "cumsum_columns": lambda x: x.cumsum(-1),
+    "transposed_copy": lambda x: x.t().contiguous(),
+    "cat_rows": lambda x: torch.cat([x, x]),
+    "cat_columns": lambda x: torch.cat([x, x], 1),
+    "index_select": lambda x: x.index_select(0, mixed(len(x), len(x))),
+    "embedding": lambda x: F.embedding(mixed(len(x), len(x)), x),
+    "cross_entropy": lambda x: F.cross_entropy(x, mixed(*x.shape)),
+    "max_pool": lambda x: F.max_pool2d(x[None], 2),
     "dropout": lambda x: F.dropout(x, 0.1),
 }
+# Without a way back.
+ONE_WAY = {
+    "gt": lambda x: x > 0.5,
+    "mul_": lambda x: x.mul_(-1),
+    "add_": lambda x: x.add_(1e-3),
+    "fill_": lambda x: x.fill_(1.5),
+    "arange": lambda x: torch.arange(0.0, x.numel()),
+    "linspace": lambda x: torch.linspace(0, 1, x.numel()),
+}
 TURNS = 3
+FEWEST = 5  # calls of a turn: the first ask the system for their memory
+
+
+@functools.cache
+def mixed(count, bound):
+    """Numbers below a bound, mixed up as bench_math mixes them."""
+    return torch.arange(count) * 7919 % bound
 
 
 # ---- steps of training ----------------------------------------------------------------------
@@ -138,53 +180,135 @@ def network_rows(bench, name):
         yield row
 
 
+# ---- memory ---------------------------------------------------------------------------------
+
+def memory(bench, reads, writes, numel, threads):
+    """Nanoseconds an element of moving as much: arrays that are read, and of them written."""
+    return float(bench.program("bench_memory", reads, writes, numel, threads, bench.seconds / 2))
+
+
+@functools.cache
+def time_of_copy(bench, numel, threads):
+    return min(memory(bench, 1, 0, numel, threads) for _ in range(TURNS))
+
+
+# ---- optimisers -----------------------------------------------------------------------------
+
+def optimizer_state(name, numel, fused):
+    torch.manual_seed(7)
+    parameter = nn.Parameter(torch.randn(numel))
+    parameter.grad = torch.randn(numel)
+    return parameter, OPTIMIZERS[name][0]([parameter], fused)
+
+
+def check_optimizer(bench, name, numel=10_000):
+    parameter, optimizer = optimizer_state(name, numel, False)
+    for _ in range(3):
+        optimizer.step()
+    data = bench.program("bench_optim", name, numel, bench.threads, 0, text=False)
+    difference = (torch.frombuffer(bytearray(data), dtype=torch.float32) - parameter).abs().max()
+    assert difference <= 1e-6, (name, difference)
+
+
+def best_optimizer_step(bench, name, fused):
+    """PyTorch's nanoseconds an element, timed as bench_optim times."""
+    _, optimizer = optimizer_state(name, PARAMETERS, fused)
+    begin, best = time.perf_counter(), float("inf")
+    optimizer.step()
+    while True:
+        start = time.perf_counter()
+        optimizer.step()
+        best = min(best, time.perf_counter() - start)
+        if time.perf_counter() - begin > bench.seconds:
+            return best / PARAMETERS * 1e9
+
+
+def optimizer_rows(bench, name):
+    check_optimizer(bench, name)
+    _, reads, writes = OPTIMIZERS[name]
+    for threads in sorted({1, bench.threads}):
+        torch.set_num_threads(threads)
+        turns = [(best_optimizer_step(bench, name, False), best_optimizer_step(bench, name, True),
+                  float(bench.program("bench_optim", name, PARAMETERS, threads, bench.seconds)),
+                  memory(bench, reads, writes, PARAMETERS, threads)) for _ in range(TURNS)]
+        row = {"optimizer": name, "threads": threads, "nbytes": 4 * (reads + writes)}
+        row["torch"], row["torch_fused"], row["kindling"], row["limit"] = map(min, zip(*turns))
+        print(f"{name:14}{threads} threads  torch {row['torch']:7.3f} fused {row['torch_fused']:7.3f}"
+              f"  kindling {row['kindling']:7.3f}  memory {row['limit']:7.3f}  ns/element", flush=True)
+        yield row
+
+
 # ---- functions ------------------------------------------------------------------------------
 
-def check_function(bench, name):
+def check_function(bench, name, rows, columns):
     """What is timed is PyTorch's result, but for the last digits."""
     torch.manual_seed(7)
-    x = torch.randn(ROWS, COLUMNS).requires_grad_()
+    x = torch.randn(rows, columns)
     torch.manual_seed(7)
-    y = FUNCTIONS[name](x)
-    y.backward(torch.ones_like(y))
-    data = bench.program("bench_math", name, bench.threads, 0, ROWS, COLUMNS, text=False)
-    result = torch.frombuffer(bytearray(data), dtype=torch.float32)
-    for mine, expected in ((result[:y.numel()], y.detach()), (result[y.numel():], x.grad)):
-        difference = (mine - expected.flatten()).abs().max()
-        assert difference <= 1e-5 * max(1, expected.abs().max()), (name, difference)
+    if name in ONE_WAY:
+        expected = [ONE_WAY[name](x)]
+    else:
+        y = FUNCTIONS[name](x.requires_grad_())
+        y.backward(torch.ones_like(y))
+        expected = [y.detach(), x.grad]
+    data = bytearray(bench.program("bench_math", name, bench.threads, 0, rows, columns, text=False))
+    begin = 0
+    for values in expected:
+        mine = torch.frombuffer(data, dtype=values.dtype, offset=begin, count=values.numel())
+        begin += values.numel() * values.element_size()
+        values = values.double().flatten()
+        difference = (mine.double() - values).abs().max()
+        assert difference <= 1e-5 * max(1, values.abs().max()), (name, difference)
+    assert begin == len(data), (name, begin, len(data))
 
 
-def theirs(name, seconds):
+def theirs(name, rows, columns, seconds):
     """PyTorch's nanoseconds an element, (forward, backward), timed as bench_math times."""
-    x = torch.randn(ROWS, COLUMNS).requires_grad_()
-    g = torch.ones_like(FUNCTIONS[name](x))
-    best, begin = [float("inf")] * 2, time.perf_counter()
-    while time.perf_counter() - begin < seconds:
+    function = {**FUNCTIONS, **ONE_WAY}[name]
+    x = torch.randn(rows, columns)
+    g = torch.ones_like(function(x.requires_grad_())) if name in FUNCTIONS else None
+    begin = time.perf_counter()
+    function(x)
+    once = time.perf_counter() - begin
+    group = int(2e-4 / (once + 1e-9)) + 1 if once < 1e-4 else 1
+    best, begin = [float("inf"), float("inf") if name in FUNCTIONS else 0], time.perf_counter()
+    turns = 0
+    while turns < FEWEST or time.perf_counter() - begin < seconds:
+        turns += 1
         start = time.perf_counter()
-        y = FUNCTIONS[name](x)
-        middle = time.perf_counter()
-        y.backward(g)
-        end = time.perf_counter()
-        best = [min(best[0], middle - start), min(best[1], end - middle)]
-        x.grad = None
+        for _ in range(group):
+            function(x)
+        best[0] = min(best[0], (time.perf_counter() - start) / group)
+        if name in FUNCTIONS:
+            y = function(x)
+            start = time.perf_counter()
+            y.backward(g)
+            best[1] = min(best[1], time.perf_counter() - start)
+            x.grad = None
     return [value / x.numel() * 1e9 for value in best]
 
 
-def function_rows(bench, name):
-    check_function(bench, name)
+def function_rows(bench, name, rows, columns):
+    check_function(bench, name, rows, columns)
     for threads in sorted({1, bench.threads}):
         torch.set_num_threads(threads)
-        pairs = [(*theirs(name, bench.seconds), *map(float, bench.program(
-            "bench_math", name, threads, bench.seconds, ROWS, COLUMNS).split()))
+        seconds = bench.seconds / 4
+        pairs = [(*theirs(name, rows, columns, seconds), *map(float, bench.program(
+            "bench_math", name, threads, seconds, rows, columns).split()))
             for _ in range(TURNS)]
         values = dict(zip(("torch", "torch_back", "kindling", "kindling_back"),
                           map(min, zip(*pairs))))
-        row = {"function": name, "threads": threads, **values,
-               "ratio": values["torch"] / values["kindling"],
-               "ratio_back": values["torch_back"] / values["kindling_back"]}
-        print(f"{name:14}{threads} threads  torch {row['torch']:7.3f} back {row['torch_back']:7.3f}  "
-              f"kindling {row['kindling']:7.3f} ({row['ratio']:5.2f}x) back "
-              f"{row['kindling_back']:7.3f} ({row['ratio_back']:5.2f}x)  ns/element", flush=True)
+        row = {"function": name, "rows": rows, "columns": columns, "threads": threads, **values,
+               "copy": time_of_copy(bench, rows * columns, threads),
+               "ratio": values["torch"] / values["kindling"]}
+        back = ""
+        if name in FUNCTIONS:
+            row["ratio_back"] = values["torch_back"] / values["kindling_back"]
+            back = (f"  back torch {row['torch_back']:7.3f}  kindling {row['kindling_back']:7.3f} "
+                    f"({row['ratio_back']:5.2f}x)")
+        print(f"{name:16}{rows:5} x {columns:<5}{threads} threads  torch {row['torch']:7.3f}  "
+              f"kindling {row['kindling']:7.3f} ({row['ratio']:5.2f}x)  copy {row['copy']:6.3f}"
+              f"{back}  ns/element", flush=True)
         yield row
 
 
@@ -206,14 +330,28 @@ def page(results):
         lines.append(f"| {r['network']} | {r['batch']} | {r['threads']} | {r['torch']:.1f} | "
                      f"{r['torch_gflops']:.1f} | {r['kindling']:.1f} | {r['kindling_gflops']:.1f} | "
                      f"**{r['ratio']:.2f}** |")
+    lines += ["", "## Optimisers", "",
+              f"Nanoseconds an element of a step over {PARAMETERS // 10 ** 6} million parameters of "
+              "f32. PyTorch's default, and what it offers with `fused=True`. *Memory* only reads and "
+              "writes the same arrays, in one pass.", "",
+              "| optimiser | threads | torch | torch, fused | Kindling | GB/s | memory | GB/s | "
+              "ratio | to fused |", "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    for r in results["optimizers"]:
+        lines.append(f"| {r['optimizer']} | {r['threads']} | {r['torch']:.3f} | "
+                     f"{r['torch_fused']:.3f} | {r['kindling']:.3f} | "
+                     f"{r['nbytes'] / r['kindling']:.1f} | {r['limit']:.3f} | "
+                     f"{r['nbytes'] / r['limit']:.1f} | **{r['torch'] / r['kindling']:.2f}** | "
+                     f"{r['torch_fused'] / r['kindling']:.2f} |")
     lines += ["", "## Functions", "",
-              f"Nanoseconds an element of f32 tensors of {ROWS} x {COLUMNS}, and of the way back.",
-              "", "| function | threads | torch | Kindling | ratio | torch, back | Kindling, back | "
-              "ratio |", "|---|---:|---:|---:|---:|---:|---:|---:|"]
+              "Nanoseconds an element of f32 tensors, and of the way back. *Copy* copies as many.",
+              "", "| function | sizes | threads | torch | Kindling | ratio | copy | torch, back | "
+              "Kindling, back | ratio |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for r in results["functions"]:
-        lines.append(f"| {r['function']} | {r['threads']} | {r['torch']:.3f} | {r['kindling']:.3f} | "
-                     f"**{r['ratio']:.2f}** | {r['torch_back']:.3f} | {r['kindling_back']:.3f} | "
-                     f"**{r['ratio_back']:.2f}** |")
+        back = (f"{r['torch_back']:.3f} | {r['kindling_back']:.3f} | **{r['ratio_back']:.2f}**"
+                if "ratio_back" in r else " | | ")
+        lines.append(f"| {r['function']} | {r['rows']} x {r['columns']} | {r['threads']} | "
+                     f"{r['torch']:.3f} | {r['kindling']:.3f} | **{r['ratio']:.2f}** | "
+                     f"{r['copy']:.3f} | {back} |")
     return "\n".join(lines + [""])
 
 
@@ -221,7 +359,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build")
     parser.add_argument("--quick", action="store_true", help="less time for each figure")
-    parser.add_argument("--only", help="networks and functions whose names contain this")
+    parser.add_argument("--only", help="networks, optimisers and functions whose names contain this")
     for name in ("json", "page"):
         parser.add_argument(f"--{name}", type=pathlib.Path)
     arguments = parser.parse_args()
@@ -233,7 +371,9 @@ def main():
     results = {
         "machine": machine(),
         "networks": [row for name in wanted(NETWORKS) for row in network_rows(bench, name)],
-        "functions": [row for name in wanted(FUNCTIONS) for row in function_rows(bench, name)],
+        "optimizers": [row for name in wanted(OPTIMIZERS) for row in optimizer_rows(bench, name)],
+        "functions": [row for sizes in SIZES for name in wanted([*FUNCTIONS, *ONE_WAY])
+                      for row in function_rows(bench, name, *sizes)],
     }
     for path, text in ((arguments.json, json.dumps(results, indent=1) + "\n"),
                        (arguments.page, page(results))):

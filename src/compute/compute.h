@@ -70,6 +70,15 @@ typedef enum kdl__loop_set {
 } kdl__loop_set;
 
 #ifdef __x86_64__
+/* What a loop of those sets is compiled for; GCC would rather have vectors of 256 bits. */
+#define KDL__TARGET_AVX2 __attribute__((target("avx2")))
+#ifdef __clang__
+#define KDL__TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#else
+#define KDL__TARGET_AVX512                                                                         \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
+
 #define KDL__LOOP_SET(name)                                                                        \
     {                                                                                              \
         name##_f32, name##_f64, name##_avx2, name##_avx512                                         \

@@ -11,6 +11,7 @@
  */
 #include <math.h>
 
+#include "compute/compute.h"
 #include "compute/float_math.h"
 
 #define T double
@@ -40,23 +41,16 @@
 
 #ifdef __x86_64__
 #define LOOP(name) name##_avx2
-#define TARGET __attribute__((target("avx2")))
+#define TARGET KDL__TARGET_AVX2
 #include KDL__LOOPS
 #undef LOOP
 #undef TARGET
 
-/* GCC would rather have vectors of 256 bits. */
-#ifdef __clang__
-#define WIDTH ""
-#else
-#define WIDTH ",prefer-vector-width=512"
-#endif
 #define LOOP(name) name##_avx512
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl" WIDTH)))
+#define TARGET KDL__TARGET_AVX512
 #include KDL__LOOPS
 #undef LOOP
 #undef TARGET
-#undef WIDTH
 #endif
 
 #undef T

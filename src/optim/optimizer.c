@@ -360,10 +360,10 @@ static kdl_status update_rows(kdl_tensor *rows, kdl_tensor *const *operands, kdl
 }
 
 kdl_status kdl__optim_update(kdl__optim_param *param, kdl_tensor *grad, unsigned states,
-                             kdl__inner_loop *const loops[2], const void *arguments)
+                             kdl__inner_loop *const *loops, const void *arguments)
 {
     kdl_tensor *operands[KDL__MAX_OPERANDS] = { param->tensor, [KDL__GRAD] = grad };
-    kdl__inner_loop *loop = loops[kdl__float_index(param->tensor)];
+    kdl__inner_loop *loop = loops[kdl__loops_of(param->tensor)];
     for (int i = 0; i < KDL__MAX_STATES; i++) {
         bool used = states >> i & 1;
         if (used && kdl__optim_state(param, i, 0))

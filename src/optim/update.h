@@ -38,9 +38,9 @@ static inline kdl__decay kdl__decay_of(bool maximize, double weight_decay, bool 
     static inline __attribute__((always_inline))                                                   \
     T name##_##T(const arguments *s, int flags, T x, T g, T *a, T *b, T *c)
 
-#define KDL__UPDATE_LOOP(loop, element, arguments, flags, T)                                       \
-    static void loop##_##T(const void *given, char *const *data, const int64_t *strides,           \
-                           int64_t n)                                                              \
+#define KDL__UPDATE_LOOP(loop, set, target, element, arguments, flags, T)                          \
+    target static void loop##_##set(const void *given, char *const *data, const int64_t *strides,  \
+                                    int64_t n)                                                     \
     {                                                                                              \
         const arguments s = *(const arguments *)given;                                             \
         const T sign = (T)s.decay.sign, l2 = (T)s.decay.l2, shrink = (T)s.decay.shrink;            \
@@ -68,11 +68,20 @@ static inline kdl__decay kdl__decay_of(bool maximize, double weight_decay, bool 
         }                                                                                          \
     }
 
-/* Defines `loop`, the inner loops (of f32 and f64) of an element's function with those flags. */
+#ifdef __x86_64__
+#define KDL__UPDATE_VECTORS(loop, element, arguments, flags)                                       \
+    KDL__UPDATE_LOOP(loop, avx2, KDL__TARGET_AVX2, element, arguments, flags, float)               \
+    KDL__UPDATE_LOOP(loop, avx512, KDL__TARGET_AVX512, element, arguments, flags, float)
+#else
+#define KDL__UPDATE_VECTORS(loop, element, arguments, flags)
+#endif
+
+/* Defines `loop`, the inner loops (a kdl__loop_set) of an element's function with those flags. */
 #define KDL__UPDATE(loop, element, arguments, flags)                                               \
-    KDL__UPDATE_LOOP(loop, element, arguments, flags, float)                                       \
-    KDL__UPDATE_LOOP(loop, element, arguments, flags, double)                                      \
-    static kdl__inner_loop *const loop[2] = { loop##_float, loop##_double };
+    KDL__UPDATE_LOOP(loop, f32, , element, arguments, flags, float)                                \
+    KDL__UPDATE_LOOP(loop, f64, , element, arguments, flags, double)                               \
+    KDL__UPDATE_VECTORS(loop, element, arguments, flags)                                           \
+    static kdl__inner_loop *const loop[] = KDL__LOOP_SET(loop);
 
 enum { KDL__GRAD = 1 }; /* the gradient's place among a loop's operands */
 
@@ -82,6 +91,6 @@ enum { KDL__GRAD = 1 }; /* the gradient's place among a loop's operands */
  * rows, on every thread.
  */
 kdl_status kdl__optim_update(kdl__optim_param *param, kdl_tensor *grad, unsigned states,
-                             kdl__inner_loop *const loops[2], const void *arguments);
+                             kdl__inner_loop *const *loops, const void *arguments);
 
 #endif
