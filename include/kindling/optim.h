@@ -188,7 +188,7 @@ typedef struct kdl_adagrad_options {
     double lr;                        /**< learning rate; PyTorch's default is 1e-2 */
     double lr_decay;                  /**< default 0 */
     double weight_decay;              /**< default 0 */
-    double initial_accumulator_value; /**< default 0 */
+    double initial_accumulator_value; /**< default 0; the constructor's is every group's */
     double eps;                       /**< default 1e-10 */
     bool maximize;                    /**< default false */
 } kdl_adagrad_options;

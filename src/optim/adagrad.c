@@ -28,14 +28,14 @@ static kdl_status step(kdl__optim_param *param, kdl_tensor *grad, const void *op
     return kdl__optim_update(param, grad, 1, loops, &call);
 }
 
-/* PyTorch makes this state at once, also of parameters that never get a gradient. */
-static kdl_status begin(kdl__optim_param *param, const void *options)
+/* PyTorch looks at the constructor's value only, whatever a group says. */
+static kdl_status begin(kdl__optim_param *param, const void *defaults)
 {
-    const kdl_adagrad_options *o = options;
+    const kdl_adagrad_options *o = defaults;
     return kdl__optim_state(param, 0, o->initial_accumulator_value);
 }
 
-static const kdl_adagrad_options defaults = KDL_ADAGRAD_DEFAULTS;
+static const kdl_adagrad_options class_defaults = KDL_ADAGRAD_DEFAULTS;
 static const kdl__hyper hypers[] = {
     KDL__LR(kdl_adagrad_options),
     KDL__NUMBER(kdl_adagrad_options, lr_decay, KDL__NOT_NEGATIVE, "lr_decay value"),
@@ -50,8 +50,8 @@ static const kdl__hyper hypers[] = {
 };
 static const kdl__optim_class adagrad = {
     .name = "kdl_optim_adagrad",
-    .options_nbytes = sizeof defaults,
-    .defaults = &defaults,
+    .options_nbytes = sizeof class_defaults,
+    .defaults = &class_defaults,
     KDL__HYPERS(hypers),
     .scalars = { "step" },
     .states = { "sum" },

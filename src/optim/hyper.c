@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hyperparameters: which values they may have, and the groups' entries by PyTorch's names. */
-#include <string.h>
-
 #include <math.h>
+#include <string.h>
 
 #include "optim/optimizer.h"
 

@@ -91,7 +91,7 @@ static double step_closed(kdl_lr_scheduler *scheduler, size_t group)
     const step_lr *s = (step_lr *)scheduler;
     int64_t epoch = s->base.last_epoch, steps = epoch / s->step_size;
     steps -= epoch % s->step_size != 0 && (epoch < 0) != (s->step_size < 0); /* Python's // */
-    return s->base.base_lrs[group] * pow(s->gamma, (double)steps);
+    return s->base.base_lrs[group] * kdl__lr_power(scheduler, s->gamma, (double)steps);
 }
 
 static const kdl__lr_field step_fields[] = {
@@ -157,7 +157,7 @@ static double multi_step_next(kdl_lr_scheduler *scheduler, size_t group, double 
     double times = 0;
     for (size_t i = 0; i < s->count; i++)
         times += s->milestones[i] == s->base.last_epoch;
-    return times == 0 ? lr : lr * pow(s->gamma, times);
+    return times == 0 ? lr : lr * kdl__lr_power(scheduler, s->gamma, times);
 }
 
 static double multi_step_closed(kdl_lr_scheduler *scheduler, size_t group)
@@ -166,7 +166,7 @@ static double multi_step_closed(kdl_lr_scheduler *scheduler, size_t group)
     double times = 0;
     for (size_t i = 0; i < s->count; i++)
         times += s->milestones[i] <= s->base.last_epoch;
-    return s->base.base_lrs[group] * pow(s->gamma, times);
+    return s->base.base_lrs[group] * kdl__lr_power(scheduler, s->gamma, times);
 }
 
 static void multi_step_destroy(kdl_lr_scheduler *scheduler)
@@ -329,7 +329,7 @@ static double polynomial_next(kdl_lr_scheduler *scheduler, size_t group, double 
     double total = (double)s->total_iters;
     double now = 1.0 - kdl__lr_divide(scheduler, (double)epoch, total);
     double before = 1.0 - kdl__lr_divide(scheduler, (double)(epoch - 1), total);
-    return lr * pow(kdl__lr_divide(scheduler, now, before), s->power);
+    return lr * kdl__lr_power(scheduler, kdl__lr_divide(scheduler, now, before), s->power);
 }
 
 static double polynomial_closed(kdl_lr_scheduler *scheduler, size_t group)
@@ -337,7 +337,7 @@ static double polynomial_closed(kdl_lr_scheduler *scheduler, size_t group)
     const polynomial_lr *s = (polynomial_lr *)scheduler;
     int64_t epoch = s->base.last_epoch < s->total_iters ? s->base.last_epoch : s->total_iters;
     double rest = 1.0 - kdl__lr_divide(scheduler, (double)epoch, (double)s->total_iters);
-    return s->base.base_lrs[group] * pow(rest, s->power);
+    return s->base.base_lrs[group] * kdl__lr_power(scheduler, rest, s->power);
 }
 
 static const kdl__lr_field polynomial_fields[] = {

@@ -135,10 +135,8 @@ static kdl_status step(kdl__optim_param *param, kdl_tensor *grad, const void *op
     return ctx->status;
 }
 
-static kdl_status begin(kdl__optim_param *param, const void *options)
+static kdl_status check_param(const kdl_tensor *tensor)
 {
-    (void)options;
-    const kdl_tensor *tensor = param->tensor;
     if (tensor->ndim == 2)
         return KDL_OK;
     return kdl__fail_at(tensor->ctx, "kdl_optim_muon", KDL_ERROR_VALUE,
@@ -180,7 +178,7 @@ static const kdl__optim_class muon = { .name = "kdl_optim_muon",
                                        KDL__HYPERS(hypers),
                                        .states = { "momentum_buffer" },
                                        .check = check,
-                                       .begin = begin,
+                                       .check_param = check_param,
                                        .dense_only = "Muon does not support sparse gradients",
                                        .step = step };
 

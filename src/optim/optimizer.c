@@ -77,6 +77,8 @@ static kdl_status add_param(kdl_optimizer *optimizer, kdl__optim_group *group, k
     if (!kdl_tensor_is_leaf(tensor))
         return kdl__fail_at(ctx, "kdl_optimizer_add_param_group", KDL_ERROR_VALUE,
                             "can't optimize a non-leaf Tensor");
+    if (optimizer->class->check_param && optimizer->class->check_param(tensor))
+        return ctx->status;
     for (size_t i = 0; i < optimizer->count; i++)
         if (holds(&optimizer->groups[i], tensor))
             return kdl__fail_at(ctx, "kdl_optimizer_add_param_group", KDL_ERROR_VALUE,
@@ -86,7 +88,9 @@ static kdl_status add_param(kdl_optimizer *optimizer, kdl__optim_group *group, k
         return ctx->status;
     kdl__optim_param *param = &group->params[group->count++];
     *param = (kdl__optim_param){ .tensor = kdl_tensor_retain(tensor), .class = optimizer->class };
-    return optimizer->class->begin ? optimizer->class->begin(param, group->options) : KDL_OK;
+    if (optimizer->class->begin && optimizer->count == 0)
+        optimizer->class->begin(param, optimizer->defaults);
+    return ctx->status;
 }
 
 /* A copy of `base` with what the caller gives over it, checked. */
@@ -209,11 +213,14 @@ static kdl_status check_params(kdl_optimizer *optimizer)
     return KDL_OK;
 }
 
-static void step_param(const kdl__optim_class *class, kdl__optim_param *param, const void *options)
+static void step_param(kdl_optimizer *optimizer, kdl__optim_param *param, const void *options)
 {
+    const kdl__optim_class *class = optimizer->class;
     kdl_tensor *tensor = param->tensor, *rows = NULL, *grad = NULL;
     if (!tensor->grad)
         return;
+    if (class->begin)
+        class->begin(param, optimizer->defaults);
     if (tensor->grad_rows && !(class->moves_all && class->moves_all(options)))
         kdl__coalesce(tensor->grad_rows, tensor->grad, &rows, &grad);
     else
@@ -243,7 +250,7 @@ kdl_status kdl_optimizer_step(kdl_optimizer *optimizer)
     for (size_t g = 0; g < optimizer->count; g++) {
         kdl__optim_group *group = &optimizer->groups[g];
         for (size_t i = 0; i < group->count && !kdl__failed(ctx); i++)
-            step_param(optimizer->class, &group->params[i], group->options);
+            step_param(optimizer, &group->params[i], group->options);
     }
     ctx->tape = tape;
     return ctx->status;

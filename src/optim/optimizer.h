@@ -108,8 +108,13 @@ typedef struct kdl__optim_class {
     kdl_shape (*state_shape)(const kdl_tensor *param, int state);
     /* Further errors of arguments; NULL: none. */
     kdl_status (*check)(kdl_context *ctx, const void *options);
-    /* What is done when a parameter is added; NULL: nothing. */
-    kdl_status (*begin)(kdl__optim_param *param, const void *options);
+    /* The error of a parameter that it does not take; NULL: takes all. */
+    kdl_status (*check_param)(const kdl_tensor *param);
+    /*
+     * Makes a parameter's state by the constructor's arguments, unless it is there: of the first
+     * group's parameters at once, of all before a step. NULL: there are zeros.
+     */
+    kdl_status (*begin)(kdl__optim_param *param, const void *defaults);
     /* PyTorch's errors for a sparse gradient, at all and with weight decay; NULL: it is taken. */
     const char *dense_only, *no_decay;
     const char *sparse_only; /* and for a dense one */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all learning-rate schedules share: their lives, steps, rates. */
+#include <math.h>
+
 #include "optim/schedule.h"
 
 /* ---- lifetime ---------------------------------------------------------------------------- */
@@ -208,6 +210,15 @@ double kdl__lr_divide(kdl_lr_scheduler *scheduler, double a, double b)
         return a / b;
     kdl__fail_at(kdl__lr_context(scheduler), scheduler->class->place, KDL_ERROR_ZERO_DIVISION,
                  "float division by zero");
+    return 0;
+}
+
+double kdl__lr_power(kdl_lr_scheduler *scheduler, double a, double b)
+{
+    if (a != 0 || !(b < 0))
+        return pow(a, b);
+    kdl__fail_at(kdl__lr_context(scheduler), scheduler->class->place, KDL_ERROR_ZERO_DIVISION,
+                 "0.0 cannot be raised to a negative power");
     return 0;
 }
 

@@ -86,6 +86,8 @@ kdl_status kdl__lr_step_any(kdl_lr_scheduler *scheduler, const double *given);
 
 /* a / b, with Python's ZeroDivisionError where b is 0. */
 double kdl__lr_divide(kdl_lr_scheduler *scheduler, double a, double b);
+/* a ** b, likewise where it divides by 0. */
+double kdl__lr_power(kdl_lr_scheduler *scheduler, double a, double b);
 /*
  * One number a group: a list's, whose length is checked (ValueError with its name), or the same for
  * all. NULL when an error stands.

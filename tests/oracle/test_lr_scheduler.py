@@ -326,6 +326,10 @@ def test_later_refusals(context):
     ours = Schedule(context, mine, "ConstantLR", {"factor": 0.0, "total_iters": 1})
     theirs = lr_scheduler.ConstantLR(other, 0.0, 1)
     assert refusal(ours.step) == refusal(theirs.step)
+    ours = Schedule(context, mine, "PolynomialLR", {"total_iters": 1, "power": -0.5})
+    theirs = lr_scheduler.PolynomialLR(other, 1, -0.5)
+    expected = refusal(theirs.step)
+    assert expected and refusal(ours.step) == expected
 
 
 def test_warnings(context):

@@ -114,11 +114,12 @@ def test_lbfgs(context, dtype):
     assert_close(tensor.torch(), theirs[0].weight.detach())
 
 
-def test_exchange(context):
+@pytest.mark.parametrize("dtype", LIMITS, ids=str)
+def test_exchange(context, dtype):
     """SparseAdam's state goes to the other side; its step is an int in PyTorch."""
     pairs = []
     for _ in range(2):
-        ours, theirs = twins(context, "Embedding(9, 4, sparse=True, dtype=torch.float64)", seed=2)
+        ours, theirs = twins(context, f"Embedding(9, 4, sparse=True, dtype={dtype})", seed=2)
         pairs.append((ours, theirs, Optimizer(context, "SparseAdam", ours, lr=0.05),
                       torch.optim.SparseAdam(theirs.parameters(), lr=0.05)))
     first, second = pairs
