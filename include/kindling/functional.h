@@ -8,6 +8,7 @@
 
 #include "kindling/functional_window.h"
 #include "kindling/functional_loss.h"
+#include "kindling/functional_packed.h"
 #include "kindling/functional_sequence.h"
 #include "kindling/indexing.h"
 #include "kindling/layer.h"

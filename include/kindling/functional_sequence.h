@@ -17,18 +17,19 @@ extern "C" {
 
 /** Options of kdl_lstm(), kdl_gru(), kdl_rnn_tanh(), kdl_rnn_relu(). */
 typedef struct kdl_recurrent_options {
-    size_t nbytes;      /**< sizeof(kdl_recurrent_options), for the ABI */
-    bool has_biases;    /**< default true */
-    int64_t num_layers; /**< default 1 */
-    double dropout;     /**< between layers, when `train`; default 0 */
-    bool train;         /**< default false */
-    bool bidirectional; /**< default false */
-    bool batch_first;   /**< default false: (T, N, C); true: (N, T, C) */
+    size_t nbytes;           /**< sizeof(kdl_recurrent_options), for the ABI */
+    bool has_biases;         /**< default true */
+    int64_t num_layers;      /**< default 1 */
+    double dropout;          /**< between layers, when `train`; default 0 */
+    bool train;              /**< default false */
+    bool bidirectional;      /**< default false */
+    bool batch_first;        /**< default false: (T, N, C); true: (N, T, C) */
+    kdl_tensor *batch_sizes; /**< of packed sequences (borrowed); default NULL */
 } kdl_recurrent_options;
 
 #define KDL_RECURRENT_DEFAULTS                                                                     \
     {                                                                                              \
-        sizeof(kdl_recurrent_options), true, 1, 0.0, false, false, false                           \
+        sizeof(kdl_recurrent_options), true, 1, 0.0, false, false, false, NULL                     \
     }
 
 /**
@@ -44,7 +45,10 @@ typedef struct kdl_recurrent_options {
  * - states: NULL, or room for as many as hx has: references to the last states, h_n and c_n.
  *
  * Dropout draws as PyTorch does. All are of one dtype (ValueError). RuntimeError with nn.RNNBase's
- * text where sizes do not fit. Packed sequences are not there.
+ * text where sizes do not fit.
+ *
+ * With batch_sizes the input is the data (rows, C) of packed sequences (functional_packed.h), as are
+ * the outputs; states are of the sequences in their order there. kdl_call_packed() sees to the rest.
  */
 #define kdl_lstm(input, hx, params, count, states, ...)                                            \
     KDL__RECURRENT(kdl_lstm_with, input, hx, params, count, states, __VA_ARGS__)

@@ -47,6 +47,20 @@ static const kdl__function_class recurrent_classes[] = {
     [KDL__CELL_GRU] = { "GruBackward0", recurrent_backward },
 };
 
+/* The call in function->own, with the first rows of packed steps behind it. */
+static void keep_call(kdl__function *function, const recurrent_call *call)
+{
+    const kdl__recurrence *r = &call->recurrence;
+    size_t rows = r->first_rows ? (size_t)(r->steps + 1) * sizeof *r->first_rows : 0;
+    recurrent_call *own = function ? kdl__alloc(function->ctx, 1, sizeof *call + rows) : NULL;
+    if (!own)
+        return;
+    *own = *call;
+    if (rows)
+        own->recurrence.first_rows = memcpy(own + 1, r->first_rows, rows);
+    function->own = own;
+}
+
 static kdl_tensor *record_direction(const kdl__recurrence *recurrence, kdl_tensor *const *operands)
 {
     kdl_tensor *work = NULL, *inputs[KDL__RECURRENT_COUNT];
@@ -60,7 +74,7 @@ static kdl_tensor *record_direction(const kdl__recurrence *recurrence, kdl_tenso
     }
     kdl__function *function =
         kdl__record_list(result, &recurrent_classes[recurrence->cell], count, inputs);
-    kdl__keep(function, &call, sizeof call);
+    keep_call(function, &call);
     for (int place = 0; place < KDL__RECURRENT_KEPT; place++)
         kdl__save(function, place, operands[place]);
     kdl__save(function, SAVED_RESULT, result);
@@ -89,6 +103,8 @@ typedef struct layers {
     kdl_tensor *first[2]; /* h_0, c_0 of all layers (borrowed); NULL: zeros */
     kdl_tensor *zeros[2]; /* in their place, of one layer */
     kdl_tensor **last[2]; /* h_n, c_n of each layer and direction; NULL: not wanted */
+    int64_t *first_rows;  /* of packed sequences, owned; NULL: they are none */
+    kdl_tensor *ends;     /* the rows of their last steps */
 } layers;
 
 static int64_t state_width(const layers *l, int state)
@@ -108,6 +124,12 @@ static kdl_tensor *param_of(const layers *l, int64_t index, int place)
     return at < l->each ? l->params[index * l->each + at] : NULL;
 }
 
+/* How many rows all steps have together. */
+static int64_t row_total(const layers *l)
+{
+    return l->first_rows ? l->first_rows[l->sizes.steps] : l->sizes.steps * l->sizes.batch;
+}
+
 /* The outputs and the last cell state in what an LSTM's function gives; others give no more. */
 static kdl_tensor *outputs_in(const layers *l, kdl_tensor *result)
 {
@@ -115,17 +137,27 @@ static kdl_tensor *outputs_in(const layers *l, kdl_tensor *result)
     const kdl__recurrence *r = &l->sizes;
     if (l->cell != KDL__CELL_LSTM)
         return kdl_tensor_retain(result);
-    kdl_tensor *part =
-        kdl__hold(&scope, kdl_narrow(result, 0, 0, r->steps * r->batch * r->outputs));
-    return kdl__close(&scope, kdl_view(part, KDL_SHAPE(r->steps, r->batch, r->outputs)));
+    const kdl_shape shape = l->first_rows ? KDL_SHAPE(row_total(l), r->outputs)
+                                          : KDL_SHAPE(r->steps, r->batch, r->outputs);
+    kdl_tensor *part = kdl__hold(&scope, kdl_narrow(result, 0, 0, row_total(l) * r->outputs));
+    return kdl__close(&scope, kdl_view(part, shape));
+}
+
+/* The outputs of each sequence's last step, (N, outputs). */
+static kdl_tensor *last_outputs(const layers *l, kdl_tensor *outputs, bool reverse)
+{
+    if (!l->first_rows)
+        return kdl_select(outputs, 0, reverse ? 0 : l->sizes.steps - 1);
+    return reverse ? kdl_narrow(outputs, 0, 0, l->sizes.batch)
+                   : kdl_index_select(outputs, 0, l->ends);
 }
 
 static kdl_tensor *cell_state_in(const layers *l, kdl_tensor *result)
 {
     kdl__scope scope = { 0 };
     const kdl__recurrence *r = &l->sizes;
-    kdl_tensor *part = kdl__hold(
-        &scope, kdl_narrow(result, 0, r->steps * r->batch * r->outputs, r->batch * r->hidden));
+    kdl_tensor *part =
+        kdl__hold(&scope, kdl_narrow(result, 0, row_total(l) * r->outputs, r->batch * r->hidden));
     return kdl__close(&scope, kdl_view(part, KDL_SHAPE(r->batch, r->hidden)));
 }
 
@@ -137,7 +169,7 @@ static kdl_tensor *run_direction(const layers *l, kdl_tensor *x, int64_t index)
     kdl__scope scope = { 0 };
     kdl_tensor *operands[KDL__RECURRENT_COUNT] = { [KDL__RECURRENT_INPUT] = x };
     kdl__recurrence r = l->sizes;
-    r.inputs = x ? x->dims[2] : 0;
+    r.inputs = x ? x->dims[x->ndim - 1] : 0;
     r.reverse = index % l->directions;
     for (size_t i = 0; i < sizeof params / sizeof *params; i++) {
         kdl_tensor *given = param_of(l, index, params[i]);
@@ -152,13 +184,13 @@ static kdl_tensor *run_direction(const layers *l, kdl_tensor *x, int64_t index)
         kdl__failed(ctx) ? NULL : kdl__hold(&scope, record_direction(&r, operands));
     kdl_tensor *outputs = outputs_in(l, result);
     if (l->last[0])
-        l->last[0][index] = kdl_select(outputs, 0, r.reverse ? 0 : r.steps - 1);
+        l->last[0][index] = last_outputs(l, outputs, r.reverse);
     if (l->last[1])
         l->last[1][index] = cell_state_in(l, result);
     return kdl__close(&scope, outputs);
 }
 
-/* The outputs of all layers. Consumes x (T, N, C), row-major. */
+/* The outputs of all layers. Consumes x (T, N, C), or the rows of packed sequences, row-major. */
 static kdl_tensor *run_layers(const layers *l, kdl_tensor *x)
 {
     const kdl_recurrent_options *o = &l->options;
@@ -168,7 +200,8 @@ static kdl_tensor *run_layers(const layers *l, kdl_tensor *x)
         kdl__hold(&scope, x);
         for (int d = 0; d < l->directions; d++)
             outputs[d] = kdl__hold(&scope, run_direction(l, x, layer * l->directions + d));
-        kdl_tensor *y = l->directions == 2 ? kdl_cat(outputs, 2, 2) : kdl_tensor_retain(outputs[0]);
+        kdl_tensor *y =
+            l->directions == 2 ? kdl_cat(outputs, 2, -1) : kdl_tensor_retain(outputs[0]);
         if (o->dropout > 0 && o->train && layer < o->num_layers - 1)
             y = kdl_f_dropout(kdl__hold(&scope, y), o->dropout, true);
         kdl__close(&scope, NULL);
@@ -259,6 +292,12 @@ static bool check_count(layers *l, kdl_context *ctx, int count)
     return fail(ctx, l, KDL_ERROR_RUNTIME, "the number of parameters does not fit num_layers");
 }
 
+/* Whether states have a batch: packed sequences always are one. */
+static bool is_batched(const layers *l, const kdl_tensor *input)
+{
+    return l->first_rows || input->ndim == 3;
+}
+
 static bool check_state(const layers *l, kdl_tensor *input, kdl_tensor *const *hx, int state)
 {
     kdl_tensor *given = hx[state];
@@ -266,11 +305,8 @@ static bool check_state(const layers *l, kdl_tensor *input, kdl_tensor *const *h
         return false;
     const int64_t expected[] = { l->options.num_layers * l->directions, l->sizes.batch,
                                  state_width(l, state) };
-    int64_t sizes[] = { given->dims[0], l->sizes.batch, given->dims[given->ndim - 1] };
-    if (input->ndim == 3)
-        sizes[1] = given->dims[1];
-    else
-        sizes[1] = 1;
+    const int64_t sizes[] = { given->dims[0], is_batched(l, input) ? given->dims[1] : 1,
+                              given->dims[given->ndim - 1] };
     if (memcmp(sizes, expected, sizeof sizes) == 0)
         return true;
     const char *name = l->states == 1 ? "" : state == 0 ? "[0]" : "[1]";
@@ -283,7 +319,8 @@ static bool check_state(const layers *l, kdl_tensor *input, kdl_tensor *const *h
 static bool check_states(const layers *l, kdl_tensor *input, kdl_tensor *const *hx)
 {
     kdl_context *ctx = input->ctx;
-    bool batched = input->ndim == 3;
+    bool batched = is_batched(l, input);
+    int ndim = batched ? 3 : 2;
     if (l->states == 2 && !hx[0] != !hx[1])
         return fail(ctx, l, KDL_ERROR_RUNTIME, "lstm expects two hidden states");
     if (!hx[0])
@@ -291,17 +328,16 @@ static bool check_states(const layers *l, kdl_tensor *input, kdl_tensor *const *
     for (int s = 0; s < l->states; s++)
         if (kdl__check_contexts(input, hx[s], names[l->cell]))
             return false;
-    if (l->states == 2 && (hx[0]->ndim != input->ndim || hx[1]->ndim != input->ndim)) {
+    if (l->states == 2 && (hx[0]->ndim != ndim || hx[1]->ndim != ndim)) {
         kdl__fail_at(ctx, names[l->cell], KDL_ERROR_RUNTIME,
                      "For %s input, hx and cx should also be %d-D but got (%d-D, %d-D) tensors",
-                     batched ? "batched 3-D" : "unbatched 2-D", input->ndim, hx[0]->ndim,
-                     hx[1]->ndim);
+                     batched ? "batched 3-D" : "unbatched 2-D", ndim, hx[0]->ndim, hx[1]->ndim);
         return false;
     }
-    if (hx[0]->ndim != input->ndim) {
+    if (hx[0]->ndim != ndim) {
         kdl__fail_at(ctx, names[l->cell], KDL_ERROR_RUNTIME,
                      "For %s input, hx should also be %d-D but got %d-D tensor",
-                     batched ? "batched 3-D" : "unbatched 2-D", input->ndim, hx[0]->ndim);
+                     batched ? "batched 3-D" : "unbatched 2-D", ndim, hx[0]->ndim);
         return false;
     }
     return check_state(l, input, hx, 0) && (l->states == 1 || check_state(l, input, hx, 1));
@@ -320,21 +356,76 @@ static bool check_call(layers *l, kdl_tensor *input, kdl_tensor *const *hx, int 
         return false;
     }
     bool batch_first = l->options.batch_first && input->ndim == 3;
-    l->sizes.steps = input->dims[batch_first];
-    l->sizes.batch = input->ndim == 2 ? 1 : input->dims[!batch_first];
+    if (!l->first_rows) {
+        l->sizes.steps = input->dims[batch_first];
+        l->sizes.batch = input->ndim == 2 ? 1 : input->dims[!batch_first];
+    }
     if (!read_params(l, ctx, input->dims[input->ndim - 1]) || !check_states(l, input, hx))
         return false;
     return l->sizes.steps > 0 ||
            fail(ctx, l, KDL_ERROR_RUNTIME, "Expected sequence length to be larger than 0 in RNN");
 }
 
+/* ---- packed sequences -------------------------------------------------------------------- */
+
+/* Fills in where steps begin and sequences end; false where the sizes cannot be of so many rows. */
+static bool read_steps(layers *l, const int64_t *batch_sizes, int64_t rows)
+{
+    int64_t steps = l->sizes.steps, *ends = l->ends->storage->data;
+    l->first_rows[0] = 0;
+    for (int64_t t = 0; t < steps; t++) {
+        int64_t next = t + 1 < steps ? batch_sizes[t + 1] : 0, first = l->first_rows[t];
+        if (batch_sizes[t] <= 0 || next > batch_sizes[t] || batch_sizes[t] > rows - first)
+            return false;
+        for (int64_t n = next < 0 ? 0 : next; n < batch_sizes[t]; n++)
+            ends[n] = first + n;
+        l->first_rows[t + 1] = first + batch_sizes[t];
+    }
+    return l->first_rows[steps] == rows;
+}
+
+/* Reads options.batch_sizes, if it is there; false with an error. */
+static bool read_batch_sizes(layers *l, kdl_tensor *input)
+{
+    kdl_context *ctx = input->ctx;
+    kdl_tensor *given = l->options.batch_sizes, *sizes = NULL;
+    if (!given)
+        return true;
+    if (kdl__check_contexts(input, given, names[l->cell]))
+        return false;
+    if (input->ndim != 2) {
+        kdl__fail_at(ctx, names[l->cell], KDL_ERROR_RUNTIME, "input must have 2 dimensions, got %d",
+                     input->ndim);
+        return false;
+    }
+    bool fits = given->ndim == 1 && given->storage->dtype == KDL_I64 && given->numel > 0;
+    if (fits && (sizes = kdl__in_rows(given))) {
+        const int64_t *values = kdl_tensor_data(sizes);
+        l->sizes.steps = sizes->numel;
+        l->sizes.batch = values[0];
+        fits = values[0] > 0 && values[0] <= input->dims[0];
+        l->first_rows = kdl__alloc(ctx, (size_t)sizes->numel + 1, sizeof *l->first_rows);
+        if (fits && l->first_rows)
+            l->ends = kdl__new_values(ctx, KDL_I64, 1, values);
+        fits = fits && (!l->ends || read_steps(l, values, input->dims[0]));
+        l->sizes.first_rows = l->first_rows;
+    }
+    kdl_tensor_release(sizes);
+    if (!kdl__failed(ctx) && !fits)
+        fail(ctx, l, KDL_ERROR_RUNTIME,
+             "batch_sizes have to be a vector of int64 that decreases only, of all rows of input");
+    return !kdl__failed(ctx);
+}
+
 /* ---- calls ------------------------------------------------------------------------------- */
 
-/* The input as layers take it, (T, N, C) and row-major. */
+/* The input as layers take it, (T, N, C) or packed, and row-major. */
 static kdl_tensor *arranged(const layers *l, kdl_tensor *input)
 {
     kdl__scope scope = { 0 };
     kdl_tensor *x = kdl__hold(&scope, kdl__operand(input, names[l->cell]));
+    if (l->first_rows)
+        return kdl__close(&scope, kdl_contiguous(x));
     if (input->ndim == 2)
         x = kdl__hold(&scope, kdl_unsqueeze(x, 1));
     else if (l->options.batch_first)
@@ -384,6 +475,8 @@ static kdl_tensor *outputs_for(const layers *l, kdl_tensor *outputs, kdl_tensor 
 {
     kdl__scope scope = { 0 };
     kdl_tensor *y = kdl__hold(&scope, outputs);
+    if (l->first_rows)
+        return kdl__close(&scope, kdl__cast(kdl_tensor_retain(y), input->storage->dtype));
     if (input->ndim == 2)
         y = kdl__hold(&scope, kdl_squeeze(y, 1));
     else if (l->options.batch_first)
@@ -396,7 +489,7 @@ static kdl_tensor *run_call(layers *l, kdl_tensor *input, kdl_tensor *const *hx,
 {
     kdl_context *ctx = input->ctx;
     kdl__scope scope = { 0 };
-    bool batched = input->ndim == 3;
+    bool batched = is_batched(l, input);
     size_t count = (size_t)(l->options.num_layers * l->directions);
     arrange_states(l, hx, batched, &scope);
     for (int s = 0; states && s < l->states; s++)
@@ -422,9 +515,12 @@ static kdl_tensor *recurrent(kdl__cell cell, kdl_tensor *input, kdl_tensor *cons
         !kdl__read_options(input->ctx, names[cell], &l.options, sizeof l.options, given))
         return NULL;
     l.directions = l.options.bidirectional ? 2 : 1;
-    return check_call(&l, input, hx ? hx : none, count)
-               ? run_call(&l, input, hx ? hx : none, states)
-               : NULL;
+    kdl_tensor *result = NULL;
+    if (read_batch_sizes(&l, input) && check_call(&l, input, hx ? hx : none, count))
+        result = run_call(&l, input, hx ? hx : none, states);
+    kdl_free(input->ctx, l.first_rows);
+    kdl_tensor_release(l.ends);
+    return result;
 }
 
 #define DEFINE_RECURRENT(public, cell)                                                             \

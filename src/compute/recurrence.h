@@ -18,7 +18,7 @@ static inline int kdl__gate_count(kdl__cell cell)
 
 /* Its operands, by their places: row-major but for the weights; NULL where there is none. */
 enum {
-    KDL__RECURRENT_INPUT, /* (steps, batch, inputs) */
+    KDL__RECURRENT_INPUT, /* (steps, batch, inputs), or (rows, inputs) */
     KDL__RECURRENT_IH,    /* (gates * hidden, inputs) */
     KDL__RECURRENT_HH,    /* (gates * hidden, outputs) */
     KDL__RECURRENT_HR,    /* (outputs, hidden): the projection of an LSTM, or NULL */
@@ -35,11 +35,16 @@ typedef struct kdl__recurrence {
     bool reverse; /* from the last step to the first */
     int64_t steps, batch, inputs, hidden;
     int64_t outputs; /* of a step: hidden, or what the projection gives */
+    /*
+     * NULL, or of packed sequences, which are sorted, the longest first: where each step's rows begin,
+     * of the sequences that have so many steps, and then how many rows there are in all.
+     */
+    const int64_t *first_rows;
 } kdl__recurrence;
 
 /*
- * The outputs of all steps, (steps, batch, outputs); an LSTM's as a vector of these and, behind
- * them, the last cell state (batch, hidden). *work gets what the gradient needs besides (a
+ * The outputs of all steps, (steps, batch, outputs) or (rows, outputs); an LSTM's as a vector of
+ * these and, behind them, the last cell states (batch, hidden). *work gets what the gradient needs besides (a
  * reference; NULL: nothing). NULL on failure.
  */
 kdl_tensor *kdl__compute_recurrence(const kdl__recurrence *recurrence, kdl_tensor *const *operands,
