@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "autograd/function.h"
-#include "kindling/functional_packed.h"
-#include "kindling/ops.h"
+#include "kindling/functional.h"
 
 void kdl_packed_sequence_release(kdl_packed_sequence *packed)
 {

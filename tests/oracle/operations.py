@@ -8,7 +8,7 @@ from types import MappingProxyType
 import torch
 import torch.nn.functional as F
 
-from kindling import BOOL, DOUBLE, DTYPES, FUNCTIONS, INT, LONG, POINTER, NewTensor
+from kindling import BOOL, DOUBLE, DTYPES, FUNCTIONS, INT, LONG, POINTER, TEXT, NewTensor
 from test_autograd import BINARY, BROADCASTS, NUMBERS, PAIRS, RANGES, UNARY
 from training import NO_FLOAT, REDUCTIONS, ints
 from windows import PoolOptions, Windows, structure
@@ -44,8 +44,17 @@ Recurrent = structure("Recurrent", ("has_biases", BOOL), ("num_layers", LONG), (
                       ("train", BOOL), ("bidirectional", BOOL), ("batch_first", BOOL))
 Attention = structure("Attention", ("attn_mask", POINTER), ("dropout_p", DOUBLE),
                       ("is_causal", BOOL), ("scale", DOUBLE), ("enable_gqa", BOOL))
+LinearLoss = structure("LinearLoss", ("linear_bias", POINTER), ("weight", POINTER),
+                       ("reduction", INT), ("ignore_index", LONG), ("label_smoothing", DOUBLE),
+                       ("chunked", BOOL), ("allow_retain_graph", BOOL),
+                       ("batch_chunk_size", LONG), ("chunking_method", TEXT),
+                       ("acc_policy", TEXT), ("acc_dtype", INT))
+PadSequence = structure("PadSequence", ("batch_first", BOOL), ("padding_value", DOUBLE))
 POINTERS = ctypes.POINTER(POINTER)
 FUNCTIONS.update({
+    "kdl_f_linear_cross_entropy_with": (NewTensor, POINTER, POINTER, POINTER,
+                                        ctypes.POINTER(LinearLoss)),
+    "kdl_pad_sequence_with": (NewTensor, POINTERS, INT, ctypes.POINTER(PadSequence)),
     **{f"kdl_{name}_with": (NewTensor, POINTER, POINTERS, POINTERS, INT, POINTERS,
                             ctypes.POINTER(Recurrent))
        for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
@@ -298,6 +307,13 @@ add("tile", Case(lambda c, x: c.call("kdl_tile", x, [2, 1, 3]), lambda x: x.tile
 add("cat", Case(lambda c, *t: c.many("kdl_cat", t, 0), lambda *t: torch.cat(t, 0),
                 floats((2, 3), (0, 3), (4, 3))))
 
+for first in (False, True):
+    add("pad_sequence_with", Case(
+        lambda c, *t, f=first: c.call("kdl_pad_sequence_with", pointers(t), len(t),
+                                      PadSequence(ctypes.sizeof(PadSequence), f, 0.5)),
+        lambda *t, f=first: torch.nn.utils.rnn.pad_sequence(t, f, 0.5),
+        floats((3, 2), (0, 2), (5, 2))))
+
 # ---- gates, dropout ------------------------------------------------------------------------------
 
 for shape, dim in (((4,), 0), ((2, 6), 1), ((2, 34), -1), ((4, 3, 2), 0)):
@@ -419,9 +435,15 @@ for reduction in REDUCTIONS:
             lambda c, x, t, r=reduction: c.class_loss("cross_entropy", x, t, -100, r, None, 0.2),
             lambda x, t, r=reduction: F.cross_entropy(x, t, reduction=r, label_smoothing=0.2),
             (Floats(scores), chances(*scores))))
-add("f_linear_cross_entropy_with", Case(
-    lambda c, x, w, t: c.call("kdl_f_linear_cross_entropy_with", x, w, t, None),
-    F.linear_cross_entropy, (Floats((5, 4)), Floats((3, 4)), integers(3, 5))))
+    for size in (None, 1, 3, 9):
+        add("f_linear_cross_entropy_with", Case(
+            lambda c, x, w, b, t, r=reduction, s=size: c.call(
+                "kdl_f_linear_cross_entropy_with", x, w, t, LinearLoss(
+                    ctypes.sizeof(LinearLoss), b.pointer, None, REDUCTIONS.index(r), 1, 0.0,
+                    s is not None, False, s or 1, None, b"auto", len(DTYPES))),
+            lambda x, w, b, t, r=reduction: F.linear_cross_entropy(
+                x, w, t, linear_bias=b, reduction=r, ignore_index=1),
+            (*floats((7, 4), (5, 4), (5,)), integers(5, 7))))
 add("f_ctc_loss", Case(
     lambda c, x, t, a, b: c.call("kdl_f_ctc_loss", x.kdl_f_log_softmax(-1), t, a, b, 0, 1, False),
     lambda x, t, a, b: F.ctc_loss(x.log_softmax(-1), t, a, b),

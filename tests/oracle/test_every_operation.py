@@ -30,7 +30,7 @@ def context():
 NO_GRADIENT = {f"kdl_{name}" for name in (
     "argmax", "argmin", "argsort", "any", "all", "multinomial_with", "logical_not", "logical_and", "logical_or", "logical_xor", "f_one_hot",
     "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "detach",
-    "tensor_retain", "tensor_grad", "tensor_grad_rows", "requires_grad_",
+    "tensor_retain", "invert_permutation", "tensor_grad", "tensor_grad_rows", "requires_grad_",
     *(f"{name}{kind}" for name in ("eq", "ne", "lt", "le", "gt", "ge") for kind in ("", "_tensor")),
 )}
 # Modules: tested as such.
