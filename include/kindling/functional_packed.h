@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * torch.nn.utils.rnn: sequences of several lengths, padded to one length, or packed without padding as
- * recurrent layers take them. In libkindling_train; with gradients.
+ * torch.nn.utils.rnn: sequences of several lengths, padded to one length, or packed without padding
+ * as recurrent layers take them. In libkindling_train; with gradients.
  *
  *     kdl_packed_sequence packed, out;
- *     kdl_pack_padded_sequence(batch, lengths, &packed, .batch_first = true, .enforce_sorted = false);
+ *     kdl_pack_padded_sequence(batch, lengths, &packed, .enforce_sorted = false);
  *     kdl_call_packed(lstm, &packed, NULL, &out, NULL);
- *     kdl_tensor *outputs = kdl_pad_packed_sequence(&out, NULL, .batch_first = true);
+ *     kdl_tensor *outputs = kdl_pad_packed_sequence(&out, NULL);
  */
 #ifndef KINDLING_FUNCTIONAL_PACKED_H
 #define KINDLING_FUNCTIONAL_PACKED_H
@@ -46,9 +46,10 @@ typedef struct kdl_pack_sequence_options {
 
 /**
  * pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True): *packed gets the
- * first lengths[n] (i64, (N)) steps of each sequence of `input`, of any dtype. Unless enforce_sorted
- * they are sorted, the longest first; equal ones stay in their order, which in PyTorch they need not
- * where there are more than 16. RuntimeError with PyTorch's text, and for a length beyond T.
+ * first lengths[n] (i64, (N)) steps of each sequence of `input`, of any dtype. Unless
+ * enforce_sorted they are sorted, the longest first; equal ones stay in their order, which in
+ * PyTorch they need not where there are more than 16. RuntimeError with PyTorch's text, and for a
+ * length beyond T.
  */
 #define kdl_pack_padded_sequence(input, lengths, packed, ...)                                      \
     KDL__WITH(kdl_pack_sequence_options, KDL_PACK_SEQUENCE_DEFAULTS, (__VA_ARGS__),                \

@@ -47,8 +47,9 @@ typedef struct kdl_recurrent_options {
  * Dropout draws as PyTorch does. All are of one dtype (ValueError). RuntimeError with nn.RNNBase's
  * text where sizes do not fit.
  *
- * With batch_sizes the input is the data (rows, C) of packed sequences (functional_packed.h), as are
- * the outputs; states are of the sequences in their order there. kdl_call_packed() sees to the rest.
+ * With batch_sizes the input is the data (rows, C) of packed sequences (functional_packed.h), as
+ * are the outputs; states are of the sequences in their order there. kdl_call_packed() sees to the
+ * rest.
  */
 #define kdl_lstm(input, hx, params, count, states, ...)                                            \
     KDL__RECURRENT(kdl_lstm_with, input, hx, params, count, states, __VA_ARGS__)

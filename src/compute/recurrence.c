@@ -36,8 +36,8 @@ static int64_t row_count(const recurrent_run *run, int64_t t)
 }
 
 /*
- * The work's elements: the gates of all rows; then (hidden) for each row, an LSTM's cell states or a
- * GRU's hidden part of the new gate; then an LSTM's outputs before their projection. An RNN needs
+ * The work's elements: the gates of all rows; then (hidden) for each row, an LSTM's cell states or
+ * a GRU's hidden part of the new gate; then an LSTM's outputs before their projection. An RNN needs
  * none: its gates are its outputs.
  */
 static int64_t second_part(const recurrent_run *run, int64_t row)
@@ -403,8 +403,8 @@ static kdl_tensor *states_before(const recurrent_run *run)
 }
 
 /*
- * The product of the gates and the states before. Where all steps have as many rows, those of all but
- * one are outputs, one step apart, and need not be put together.
+ * The product of the gates and the states before. Where all steps have as many rows, those of all
+ * but one are outputs, one step apart, and need not be put together.
  */
 static kdl_tensor *weight_of_state(const recurrent_run *run, const back *d)
 {

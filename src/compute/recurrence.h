@@ -36,16 +36,16 @@ typedef struct kdl__recurrence {
     int64_t steps, batch, inputs, hidden;
     int64_t outputs; /* of a step: hidden, or what the projection gives */
     /*
-     * NULL, or of packed sequences, which are sorted, the longest first: where each step's rows begin,
-     * of the sequences that have so many steps, and then how many rows there are in all.
+     * NULL, or of packed sequences, which are sorted, the longest first: where each step's rows
+     * begin, of the sequences that have so many steps, and then how many rows there are in all.
      */
     const int64_t *first_rows;
 } kdl__recurrence;
 
 /*
  * The outputs of all steps, (steps, batch, outputs) or (rows, outputs); an LSTM's as a vector of
- * these and, behind them, the last cell states (batch, hidden). *work gets what the gradient needs besides (a
- * reference; NULL: nothing). NULL on failure.
+ * these and, behind them, the last cell states (batch, hidden). *work gets what the gradient needs
+ * besides (a reference; NULL: nothing). NULL on failure.
  */
 kdl_tensor *kdl__compute_recurrence(const kdl__recurrence *recurrence, kdl_tensor *const *operands,
                                     kdl_tensor **work);

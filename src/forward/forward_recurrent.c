@@ -46,7 +46,7 @@ static recurrent_function *function_of(const char *mode)
     return strcmp(mode, "RNN_RELU") == 0 ? kdl_rnn_relu_with : kdl_rnn_tanh_with;
 }
 
-/* Where inputs have what they are: c_0 is NULL but for an LSTM, and the rest but for packed ones. */
+/* What inputs are, by their places: c_0 is an LSTM's, what follows is of packed sequences. */
 enum { INPUT, H_0, C_0, BATCH_SIZES, SORTED_INDICES, UNSORTED_INDICES, INPUTS };
 
 /* A state with its sequences (dimension 1) in another order, or as it is. One reference. */
