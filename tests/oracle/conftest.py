@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from kindling import load
+from kindling import Context, load
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
@@ -37,6 +37,12 @@ def library():
 def prototyped_library():
     """The shared library with its prototypes, for kindling.Context."""
     return load(os.environ.get("KINDLING_LIBRARY", str(BUILD / "libkindling.so")))
+
+
+@pytest.fixture(scope="module")
+def context(prototyped_library):
+    """A context; the tests of training, and some others, make one of their own."""
+    return Context(prototyped_library)
 
 
 def case_id(value):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from conftest import BUILD
 from kindling import KindlingError
-from training import HOOK, REDUCTIONS, Training, assert_close, default_path, load_training
+from training import HOOK, REDUCTIONS, Training, assert_close, compare, default_path, load_training
 
 DTYPES = (torch.float32, torch.float64)
 SHAPES = ((), (1,), (5,), (3, 4), (2, 1, 3), (0, 3), (7, 33, 5))
@@ -17,22 +17,6 @@ SHAPES = ((), (1,), (5,), (3, 4), (2, 1, 3), (0, 3), (7, 33, 5))
 @pytest.fixture(scope="module")
 def context():
     return Training(load_training(default_path(BUILD)))
-
-
-def compare(context, ours, theirs, inputs, *what):
-    """Values of a function, and the gradients of those inputs that want one."""
-    mine = [context.leaf(value) for value in inputs]
-    expected, got = theirs(*inputs), ours(*mine)
-    assert_close(got.torch().contiguous(), expected.detach(), *what)
-    if not expected.requires_grad:
-        return
-    assert got.kdl_tensor_requires_grad()
-    weights = torch.randn(expected.shape, dtype=expected.dtype)
-    expected.backward(weights)
-    context.backward(got, context.tensor(weights))
-    for value, tensor in zip(inputs, mine):
-        if value.requires_grad:
-            assert_close(context.grad(tensor), value.grad, *what, "gradient")
 
 
 def sample(shape, dtype, low=-3.0, high=3.0, strided=False):

@@ -11,16 +11,11 @@ import torch
 from torch import nn
 
 from compare import assert_same, outcome
-from kindling import NONE_INT, POINTER, Context
+from kindling import NONE_INT, POINTER
 from layers import SEEDS, Contexts, compare_values, read_by_ranges
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 KEYS = ("a", "b", "left", "it's", "0", "weight_2")
-
-
-@pytest.fixture(scope="module")
-def context(prototyped_library):
-    return Context(prototyped_library)
 
 
 def outcome_of(call):

@@ -3,14 +3,9 @@
 import pytest
 import torch
 
-from kindling import DTYPES, Context
+from kindling import DTYPES
 
 WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-
-
-@pytest.fixture(scope="module")
-def context(prototyped_library):
-    return Context(prototyped_library)
 
 
 def values_of(dtype, count, generator):

@@ -59,11 +59,6 @@ CASES += [("random_", dtype, (start, None)) for dtype, starts in STARTS.items() 
 MKL = ("exponential_", "bernoulli_")
 
 
-@pytest.fixture(scope="module")
-def context(prototyped_library):
-    return Context(prototyped_library)
-
-
 def torch_fill(tensor, op, arguments, generator):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -10,7 +10,7 @@ from torch import nn
 
 from conftest import BUILD
 from kindling import KindlingError
-from training import REDUCTIONS, Training, assert_close, default_path, load_training
+from training import REDUCTIONS, Training, assert_close, compare, default_path, load_training
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -18,23 +18,6 @@ DTYPES = (torch.float32, torch.float64)
 @pytest.fixture(scope="module")
 def context():
     return Training(load_training(default_path(BUILD)))
-
-
-def compare(context, ours, theirs, inputs, *what):
-    """Values, and the gradients of all inputs that want one; ours gets Tensors for torch's."""
-    mine = [context.leaf(value) for value in inputs]
-    for value in inputs:
-        value.grad = None
-    expected, got = theirs(*inputs), ours(*mine)
-    assert_close(got.torch().contiguous(), expected.detach(), *what)
-    if not expected.requires_grad:
-        return
-    weights = torch.randn(expected.shape, dtype=expected.dtype)
-    expected.backward(weights)
-    context.backward(got, context.tensor(weights))
-    for value, tensor in zip(inputs, mine):
-        if value.requires_grad:
-            assert_close(context.grad(tensor), value.grad, *what, "gradient")
 
 
 def normal(*shape, dtype=torch.float32):

@@ -58,11 +58,6 @@ LLAMA_CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def context(prototyped_library):
-    return Context(prototyped_library)
-
-
-@pytest.fixture(scope="module")
 def deferred(prototyped_library):
     return Context(prototyped_library, deferred=True)
 

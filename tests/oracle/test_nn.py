@@ -12,16 +12,10 @@ import torch
 from torch import nn
 
 import kindling
-from kindling import Context
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 SEEDS = (0, 2**32 - 1, 2**32 + 5, -1, 42)
 SIZES = (0, 1, 2, 3, 5, 8, 15, 16, 17, 33, 64, 127)
-
-
-@pytest.fixture(scope="module")
-def context(prototyped_library):
-    return Context(prototyped_library)
 
 
 def compare(context, call, seed):

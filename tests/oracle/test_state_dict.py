@@ -9,16 +9,11 @@ import torch
 from torch import nn
 
 from compare import assert_same
-from kindling import (DTYPES, Context, KindlingError, LoadOptions, SaveOptions, StateDictOptions)
+from kindling import (DTYPES, KindlingError, LoadOptions, SaveOptions, StateDictOptions)
 
 LAYERS = ("Linear(3, 2)", "Linear(2, 4, bias=False)", "BatchNorm1d(3)", "LayerNorm(2)",
           "Embedding(4, 3)", "Conv2d(2, 3, 2)", "LSTM(2, 3)", "GRUCell(2, 2)", "ReLU()",
           "BatchNorm2d(2, affine=False)", "BatchNorm1d(2, track_running_stats=False)", "PReLU()")
-
-
-@pytest.fixture(scope="module")
-def context(prototyped_library):
-    return Context(prototyped_library)
 
 
 def make_tree(context, choose, depth=2):

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from compare import assert_same
-from kindling import Context
 
 CALLS = (
     "BatchNorm1d(3)", "BatchNorm2d(4, 1e-3, None, dtype=torch.float64)",
@@ -16,11 +15,6 @@ CALLS = (
     "BatchNorm2d(1, 1e-3, 0.2, False, False)", "Linear(2, 3)", "InstanceNorm2d(3, affine=True)",
     "ReLU()",
 )
-
-
-@pytest.fixture(scope="module")
-def context(prototyped_library):
-    return Context(prototyped_library)
 
 
 def random_tree(context, choose, depth=0):

@@ -349,3 +349,21 @@ def assert_close(ours, theirs, *what, least=1e-30):
     if difference.numel():
         assert float(difference.max()) <= limit * max(float(scale.max()), least), (
             what, float(difference.max()), float(scale.max()))
+
+
+def compare(context, ours, theirs, inputs, *what):
+    """Values of a function, and the gradients of those inputs that want one; ours gets Tensors."""
+    mine = [context.leaf(value) for value in inputs]
+    for value in inputs:
+        value.grad = None
+    expected, got = theirs(*inputs), ours(*mine)
+    assert_close(got.torch().contiguous(), expected.detach(), *what)
+    assert got.kdl_tensor_requires_grad() == expected.requires_grad, what
+    if not expected.requires_grad:
+        return
+    weights = torch.randn(expected.shape, dtype=expected.dtype)
+    expected.backward(weights)
+    context.backward(got, context.tensor(weights))
+    for value, tensor in zip(inputs, mine):
+        if value.requires_grad:
+            assert_close(context.grad(tensor), value.grad, *what, "gradient")
