@@ -157,16 +157,17 @@ KDL_API kdl_tensor *kdl_f_adaptive_avg_pool(int nd, kdl_tensor *input, kdl_shape
 KDL_API kdl_tensor *kdl_f_adaptive_max_pool(int nd, kdl_tensor *input, kdl_shape output_size,
                                             kdl_tensor **indices);
 
+#define KDL__F_LP_POOL(nd, input, norm_type, kernel, ...)                                          \
+    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), kdl_f_lp_pool_with, nd,      \
+              input, norm_type, KDL__AS_SHAPE(kernel))
+
 /** F.lp_pool1d, 2d, 3d(input, norm_type, kernel_size, stride=None, ceil_mode=False). */
 #define kdl_f_lp_pool1d(input, norm_type, kernel, ...)                                             \
-    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), kdl_f_lp_pool_with, 1,       \
-              input, norm_type, KDL__AS_SHAPE(kernel))
+    KDL__F_LP_POOL(1, input, norm_type, kernel, __VA_ARGS__)
 #define kdl_f_lp_pool2d(input, norm_type, kernel, ...)                                             \
-    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), kdl_f_lp_pool_with, 2,       \
-              input, norm_type, KDL__AS_SHAPE(kernel))
+    KDL__F_LP_POOL(2, input, norm_type, kernel, __VA_ARGS__)
 #define kdl_f_lp_pool3d(input, norm_type, kernel, ...)                                             \
-    KDL__WITH(kdl_f_pool_options, KDL_F_POOL_DEFAULTS, (__VA_ARGS__), kdl_f_lp_pool_with, 3,       \
-              input, norm_type, KDL__AS_SHAPE(kernel))
+    KDL__F_LP_POOL(3, input, norm_type, kernel, __VA_ARGS__)
 KDL_API kdl_tensor *kdl_f_lp_pool_with(int nd, kdl_tensor *input, double norm_type,
                                        kdl_shape kernel_size, const kdl_f_pool_options *options);
 

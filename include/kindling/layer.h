@@ -50,13 +50,11 @@ typedef struct kdl_ratios {
         kdl_shape plural;                                                                          \
         int64_t single;                                                                            \
     }
-/* NOLINTBEGIN(bugprone-macro-parentheses): the names of members */
 #define KDL_NUMBER_OR_RATIOS(single, plural)                                                       \
     union {                                                                                        \
         kdl_ratios plural;                                                                         \
         double single;                                                                             \
     }
-/* NOLINTEND(bugprone-macro-parentheses) */
 #define KDL__DEFAULT_INT(value)                                                                    \
     {                                                                                              \
         {                                                                                          \

@@ -28,20 +28,13 @@ static kdl_shape pad_of(const kdl_conv_options *conv)
 static kdl_tensor *conv(kdl_module *module, kdl_tensor *input)
 {
     const kdl_conv_options *own = kdl_module_fields(module);
-    kdl_f_conv_options options = KDL_F_CONV_DEFAULTS;
-    options.strides = own->strides;
-    options.dilations = own->dilations;
-    options.groups = own->groups;
-    kdl_tensor *padded = NULL;
-    if (strcmp(own->padding_mode, "zeros") == 0) {
-        options.paddings = own->paddings;
-        padded = kdl_tensor_retain(input);
-    } else {
-        padded = kdl_f_pad(input, pad_of(own), .mode = own->padding_mode);
-    }
-    kdl_tensor *result =
-        kdl_f_conv_with(own->kernel_size.ndim, padded, kdl_parameter(module, "weight"),
-                        kdl_parameter(module, "bias"), &options);
+    bool zeros = strcmp(own->padding_mode, "zeros") == 0;
+    kdl_tensor *padded =
+        zeros ? kdl_tensor_retain(input) : kdl_f_pad(input, pad_of(own), .mode = own->padding_mode);
+    kdl_tensor *result = KDL__F_CONV(own->kernel_size.ndim, padded, kdl_parameter(module, "weight"),
+                                     kdl_parameter(module, "bias"), .strides = own->strides,
+                                     .paddings = zeros ? own->paddings : (kdl_shape){ .ndim = 0 },
+                                     .dilations = own->dilations, .groups = own->groups);
     kdl_tensor_release(padded);
     return result;
 }
@@ -49,22 +42,18 @@ static kdl_tensor *conv(kdl_module *module, kdl_tensor *input)
 static kdl_tensor *conv_transpose(kdl_module *module, kdl_tensor *input)
 {
     const kdl_conv_options *own = kdl_module_fields(module);
-    kdl_f_conv_transpose_options options = KDL_F_CONV_TRANSPOSE_DEFAULTS;
-    options.strides = own->strides;
-    options.paddings = own->paddings;
-    options.output_paddings = own->output_paddings;
-    options.dilations = own->dilations;
-    options.groups = own->groups;
-    return kdl_f_conv_transpose_with(own->kernel_size.ndim, input, kdl_parameter(module, "weight"),
-                                     kdl_parameter(module, "bias"), &options);
+    return KDL__F_CONV_TRANSPOSE(own->kernel_size.ndim, input, kdl_parameter(module, "weight"),
+                                 kdl_parameter(module, "bias"), .strides = own->strides,
+                                 .paddings = own->paddings, .output_paddings = own->output_paddings,
+                                 .dilations = own->dilations, .groups = own->groups);
 }
 
 /* ---- pooling ----------------------------------------------------------------------------- */
 
-/* Where a second output goes, if return_indices gives one and it is wanted. */
-static kdl_tensor **second(kdl_tensor **outputs, int output_count)
+/* Where indices go, if a module gives them and they are wanted. */
+static kdl_tensor **second(bool return_indices, kdl_tensor **outputs, int output_count)
 {
-    return output_count > 1 ? &outputs[1] : NULL;
+    return return_indices && output_count > 1 ? &outputs[1] : NULL;
 }
 
 static kdl_status max_pool(kdl_module *module, kdl_tensor *const *inputs, int input_count,
@@ -72,27 +61,20 @@ static kdl_status max_pool(kdl_module *module, kdl_tensor *const *inputs, int in
 {
     (void)input_count;
     const kdl_max_pool_options *own = kdl_module_fields(module);
-    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
-    options.strides = own->strides;
-    options.paddings = own->paddings;
-    options.dilations = own->dilations;
-    options.ceil_mode = own->ceil_mode;
-    if (own->return_indices)
-        options.indices = second(outputs, output_count);
-    outputs[0] = kdl_f_max_pool_with(kdl__spatial(module), inputs[0], own->kernel_size, &options);
+    outputs[0] = KDL__F_POOL(kdl_f_max_pool_with, kdl__spatial(module), inputs[0], own->kernel_size,
+                             .strides = own->strides, .paddings = own->paddings,
+                             .dilations = own->dilations, .ceil_mode = own->ceil_mode,
+                             .indices = second(own->return_indices, outputs, output_count));
     return module->ctx->status;
 }
 
 static kdl_tensor *avg_pool(kdl_module *module, kdl_tensor *input)
 {
     const kdl_avg_pool_options *own = kdl_module_fields(module);
-    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
-    options.strides = own->strides;
-    options.paddings = own->paddings;
-    options.ceil_mode = own->ceil_mode;
-    options.count_include_pad = own->count_include_pad;
-    options.divisor_override = own->divisor_override;
-    return kdl_f_avg_pool_with(kdl__spatial(module), input, own->kernel_size, &options);
+    return KDL__F_POOL(kdl_f_avg_pool_with, kdl__spatial(module), input, own->kernel_size,
+                       .strides = own->strides, .paddings = own->paddings,
+                       .ceil_mode = own->ceil_mode, .count_include_pad = own->count_include_pad,
+                       .divisor_override = own->divisor_override);
 }
 
 static kdl_tensor *adaptive_avg_pool(kdl_module *module, kdl_tensor *input)
@@ -106,20 +88,16 @@ static kdl_status adaptive_max_pool(kdl_module *module, kdl_tensor *const *input
 {
     (void)input_count;
     const kdl_adaptive_pool_options *own = kdl_module_fields(module);
-    outputs[0] =
-        kdl_f_adaptive_max_pool(kdl__spatial(module), inputs[0], own->output_size,
-                                own->return_indices ? second(outputs, output_count) : NULL);
+    outputs[0] = kdl_f_adaptive_max_pool(kdl__spatial(module), inputs[0], own->output_size,
+                                         second(own->return_indices, outputs, output_count));
     return module->ctx->status;
 }
 
 static kdl_tensor *lp_pool(kdl_module *module, kdl_tensor *input)
 {
     const kdl_lp_pool_options *own = kdl_module_fields(module);
-    kdl_f_pool_options options = KDL_F_POOL_DEFAULTS;
-    options.strides = own->strides;
-    options.ceil_mode = own->ceil_mode;
-    return kdl_f_lp_pool_with(kdl__spatial(module), input, own->norm_type, own->kernel_size,
-                              &options);
+    return KDL__F_LP_POOL(kdl__spatial(module), input, own->norm_type, own->kernel_size,
+                          .strides = own->strides, .ceil_mode = own->ceil_mode);
 }
 
 static kdl_status fractional_max_pool(kdl_module *module, kdl_tensor *const *inputs,
@@ -127,14 +105,11 @@ static kdl_status fractional_max_pool(kdl_module *module, kdl_tensor *const *inp
 {
     (void)input_count;
     const kdl_fractional_max_pool_options *own = kdl_module_fields(module);
-    kdl_f_fractional_max_pool_options options = KDL_F_FRACTIONAL_MAX_POOL_DEFAULTS;
-    options.output_sizes = own->output_sizes;
-    options.output_ratios = own->output_ratios;
-    options.random_samples = kdl_buffer(module, "_random_samples");
-    if (own->return_indices)
-        options.indices = second(outputs, output_count);
-    outputs[0] =
-        kdl_f_fractional_max_pool_with(kdl__spatial(module), inputs[0], own->kernel_size, &options);
+    outputs[0] = KDL__F_FRACTIONAL_MAX_POOL(
+        kdl__spatial(module), inputs[0], own->kernel_size, .output_sizes = own->output_sizes,
+        .output_ratios = own->output_ratios,
+        .random_samples = kdl_buffer(module, "_random_samples"),
+        .indices = second(own->return_indices, outputs, output_count));
     return module->ctx->status;
 }
 
@@ -144,11 +119,8 @@ static kdl_status max_unpool(kdl_module *module, kdl_tensor *const *inputs, int 
 {
     (void)input_count, (void)output_count;
     const kdl_max_unpool_options *own = kdl_module_fields(module);
-    kdl_f_max_unpool_options options = KDL_F_MAX_UNPOOL_DEFAULTS;
-    options.strides = own->strides;
-    options.paddings = own->paddings;
-    outputs[0] = kdl_f_max_unpool_with(kdl__spatial(module), inputs[0], inputs[1], own->kernel_size,
-                                       &options);
+    outputs[0] = KDL__F_MAX_UNPOOL(kdl__spatial(module), inputs[0], inputs[1], own->kernel_size,
+                                   .strides = own->strides, .paddings = own->paddings);
     return module->ctx->status;
 }
 
@@ -207,39 +179,26 @@ static kdl_tensor *channel_shuffle(kdl_module *module, kdl_tensor *input)
     return kdl_channel_shuffle(input, own->groups);
 }
 
-static kdl_f_fold_options fold_options(const kdl_fold_options *own)
-{
-    kdl_f_fold_options options = KDL_F_FOLD_DEFAULTS;
-    options.dilations = own->dilations;
-    options.paddings = own->paddings;
-    options.strides = own->strides;
-    return options;
-}
-
 static kdl_tensor *fold(kdl_module *module, kdl_tensor *input)
 {
     const kdl_fold_options *own = kdl_module_fields(module);
-    kdl_f_fold_options options = fold_options(own);
-    return kdl_f_fold_with(input, own->output_size, own->kernel_size, &options);
+    return kdl_f_fold(input, own->output_size, own->kernel_size, .dilations = own->dilations,
+                      .paddings = own->paddings, .strides = own->strides);
 }
 
 static kdl_tensor *unfold(kdl_module *module, kdl_tensor *input)
 {
     const kdl_fold_options *own = kdl_module_fields(module);
-    kdl_f_fold_options options = fold_options(own);
-    return kdl_f_unfold_with(input, own->kernel_size, &options);
+    return kdl_f_unfold(input, own->kernel_size, .dilations = own->dilations,
+                        .paddings = own->paddings, .strides = own->strides);
 }
 
 static kdl_tensor *upsample(kdl_module *module, kdl_tensor *input)
 {
     const kdl_upsample_options *own = kdl_module_fields(module);
-    kdl_f_interpolate_options options = KDL_F_INTERPOLATE_DEFAULTS;
-    options.sizes = own->sizes;
-    options.scale_factors = own->scale_factors;
-    options.mode = own->mode;
-    options.align_corners = own->align_corners;
-    options.recompute_scale_factor = own->recompute_scale_factor;
-    return kdl_f_interpolate_with(input, &options);
+    return kdl_f_interpolate(input, .sizes = own->sizes, .scale_factors = own->scale_factors,
+                             .mode = own->mode, .align_corners = own->align_corners,
+                             .recompute_scale_factor = own->recompute_scale_factor);
 }
 
 /* ---- the table --------------------------------------------------------------------------- */
