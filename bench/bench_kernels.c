@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "kernels/kernels.h"
 
 enum { MOST_TABLES = 8, ALIGNMENT = 4096 };
@@ -96,13 +96,6 @@ static const struct op ops[] = {
     { "normal_f64", 8, run_normal_f64 },
     { "fill_f32", 4, run_fill_f32 },
 };
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* Seconds of one call, the mean of `calls`. */
 static double time_of(const struct op *op, const kdl__kernels *kernels, void *out, size_t n,

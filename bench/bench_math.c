@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "kindling/train.h"
 
 typedef kdl_tensor *bench_function(kdl_tensor *x);
@@ -260,13 +260,6 @@ static bench_function *find(const named_function *function, const char *name)
     while (function->name && strcmp(function->name, name) != 0)
         function++;
     return function->run;
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 enum { FEWEST = 5 }; /* the first calls ask the system for their memory */

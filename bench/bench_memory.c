@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clock.h"
 
 enum { MOST = 4, MOST_THREADS = 1024 };
 
@@ -22,13 +23,6 @@ typedef struct share {
     int reads, writes, passes;
     double best; /* seconds */
 } share;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* So little arithmetic that memory is what takes the time. */
 static void pass(const share *own)

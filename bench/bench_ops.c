@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "kindling/kindling.h"
 
 /* Does the op; `*result` is the tensor that holds what it gave, if that is another one. */
@@ -103,13 +103,6 @@ static const struct {
     { "orthogonal", run_orthogonal },
     { "sparse", run_sparse },
 };
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* Seconds of the best call; small calls are timed in groups, so that the clock does not show. */
 static double best_call(bench_op *run, kdl_tensor *tensor, kdl_tensor **result, double budget)

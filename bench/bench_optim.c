@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "kindling/train.h"
 
 static kdl_optimizer *make(const char *name, kdl_iterator params)
@@ -24,13 +24,6 @@ static kdl_optimizer *make(const char *name, kdl_iterator params)
     if (strcmp(name, "AdamW") == 0)
         return kdl_optim_adamw(params, 1e-3);
     return NULL;
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* Seconds of the best step; the first makes the state. */

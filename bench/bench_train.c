@@ -11,8 +11,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "kindling/train.h"
 
 typedef struct task {
@@ -73,13 +73,6 @@ static double step(const task *work, bool wanted)
     kdl_tensor_release(loss);
     kdl_tensor_release(scores);
     return value;
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* Seconds of a step, in the best group of some milliseconds. */
