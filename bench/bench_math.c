@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Times one function of f32 tensors: bench_math FUNCTION THREADS SECONDS ROWS COLUMNS. Prints
- * nanoseconds an element of the function and (0 if it has none) of its way back, each the best of as
- * many calls as fit into SECONDS; with 0 SECONDS, as bytes, what both give for torch.randn(ROWS,
+ * nanoseconds an element of the function and (0 if it has none) of its way back, each the best of
+ * as many calls as fit into SECONDS; with 0 SECONDS, as bytes, what both give for torch.randn(ROWS,
  * COLUMNS) under seed 7. bench/train_against_torch.py runs it beside PyTorch.
  */
 #include <math.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How fast memory is: bench_memory READS WRITES NUMEL THREADS SECONDS. Prints nanoseconds an element
- * of a pass over READS arrays of NUMEL f32 that reads them all and writes the first WRITES of them;
- * for 1 0, of a copy from one array to another. It is the limit of what moves as many bytes: the
- * best of as many passes as fit into SECONDS, by THREADS threads that begin each pass together.
+ * How fast memory is: bench_memory READS WRITES NUMEL THREADS SECONDS. Prints nanoseconds an
+ * element of a pass over READS arrays of NUMEL f32 that reads them all and writes the first WRITES
+ * of them; for 1 0, of a copy from one array to another. It is the limit of what moves as many
+ * bytes: the best of as many passes as fit into SECONDS, by THREADS threads that begin each pass
+ * together.
  */
 #include <math.h>
 #include <pthread.h>

@@ -80,15 +80,13 @@ static kdl_tensor *run_cell(const recurrent_cell *cell, kdl_tensor *input, kdl_t
     return kdl__close(&scope, kdl_select(y, 0, 0));
 }
 
-static const recurrent_cell lstm_cell = { "LSTM", kdl_lstm_with };
-
 kdl_tensor *kdl_lstm_cell(kdl_tensor *input, kdl_tensor *const *hx, kdl_tensor *w_ih,
                           kdl_tensor *w_hh, kdl_tensor *b_ih, kdl_tensor *b_hh, kdl_tensor **c)
 {
     kdl_tensor *const params[] = { w_ih, w_hh, b_ih, b_hh }, *const none[2] = { NULL };
     if (c)
         *c = NULL;
-    return run_cell(&lstm_cell, input, hx ? hx : none, params, c);
+    return run_cell(&(recurrent_cell){ "LSTM", kdl_lstm_with }, input, hx ? hx : none, params, c);
 }
 
 #define DEFINE_CELL(public, name, layer)                                                           \

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bags of embeddings: sums, means and maxima of rows of a table, with gradients. */
-#include <math.h>
 #include <string.h>
 
 #include "autograd/embedding_ops.h"

@@ -118,14 +118,28 @@ static void test_register_errors(void **state)
     kdl_add_module(module, "act", kdl_nn_relu(other));
     assert_error(ctx, KDL_ERROR_VALUE, "the module 'act' is of another context");
     assert_string_equal(names(kdl_named_parameters(module)), "weight bias ");
+    kdl_module_release(module);
+    kdl_context_release(other);
+}
 
+static void test_circles(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *module = kdl_nn_linear(ctx, 2, 2);
     kdl_add_module(module, "self", kdl_module_retain(module));
     assert_error(ctx, KDL_ERROR_VALUE, "the module 'self' contains the one it is added to");
     kdl_module *outer = kdl_nn_sequential(ctx, kdl_nn_sequential(ctx, module));
     kdl_add_module(module, "outer", kdl_module_retain(outer));
     assert_error(ctx, KDL_ERROR_VALUE, "the module 'outer' contains the one it is added to");
 
-    /* While an error stands nothing is registered, and what is given is released. */
+    kdl_module_release(outer);
+}
+
+/* While an error stands nothing is registered, and what is given is released. */
+static void test_standing_error(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *module = kdl_nn_linear(ctx, 2, 2);
     kdl_child(module, 5);
     assert_int_not_equal(kdl_error_status(ctx), KDL_OK);
     assert_int_equal(kdl_add_module(module, "act", kdl_nn_relu(ctx)), KDL_ERROR_INDEX);
@@ -133,9 +147,13 @@ static void test_register_errors(void **state)
     assert_int_equal(kdl_module_numel(module), -1);
     assert_null(kdl_module_to_string(module));
     kdl_error_clear(ctx);
-    kdl_module_release(outer);
+    kdl_module_release(module);
+}
 
-    /* A constructor that failed gives NULL, which every function takes. */
+/* A constructor that failed gives NULL, which every function takes. */
+static void test_null(void **state)
+{
+    kdl_context *ctx = *state;
     assert_int_equal(kdl_add_module(NULL, "a", kdl_nn_relu(ctx)), KDL_ERROR_VALUE);
     assert_int_equal(kdl_append(NULL, kdl_nn_relu(ctx)), KDL_ERROR_VALUE);
     assert_int_equal(kdl_register_parameter(NULL, "a", ones(ctx)), KDL_ERROR_VALUE);
@@ -156,7 +174,6 @@ static void test_register_errors(void **state)
     assert_false(kdl_isinstance(NULL, KDL_CLASS_MODULE));
     assert_string_equal(names(kdl_named_modules(NULL)), "");
     kdl_module_release(NULL);
-    kdl_context_release(other);
 }
 
 /* ---- looking up -------------------------------------------------------------------------- */
@@ -497,17 +514,13 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CONTEXT_TEST(test_parameter),
-        CONTEXT_TEST(test_register),
-        CONTEXT_TEST(test_register_errors),
-        CONTEXT_TEST(test_look_up),
-        CONTEXT_TEST(test_shared_module),
-        CONTEXT_TEST(test_tied_parameter),
-        CONTEXT_TEST(test_classes),
-        CONTEXT_TEST(test_apply_stops),
-        CONTEXT_TEST(test_depth),
-        CONTEXT_TEST(test_long_names),
-        cmocka_unit_test(test_allocation_failures),
+        CONTEXT_TEST(test_parameter),       CONTEXT_TEST(test_register),
+        CONTEXT_TEST(test_register_errors), CONTEXT_TEST(test_circles),
+        CONTEXT_TEST(test_standing_error),  CONTEXT_TEST(test_null),
+        CONTEXT_TEST(test_look_up),         CONTEXT_TEST(test_shared_module),
+        CONTEXT_TEST(test_tied_parameter),  CONTEXT_TEST(test_classes),
+        CONTEXT_TEST(test_apply_stops),     CONTEXT_TEST(test_depth),
+        CONTEXT_TEST(test_long_names),      cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

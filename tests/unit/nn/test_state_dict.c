@@ -151,9 +151,22 @@ static void test_refuses(void **state)
                  "\tsize mismatch for norm.weight: copying a param with shape torch.Size([]) from "
                  "checkpoint, the shape in current model is torch.Size([2]).");
     assert_true(is_filled(to, 1));
+    kdl_state_dict_release(dict);
+    kdl_module_release(from);
+    kdl_module_release(to);
+}
 
-    kdl_state_dict_remove(dict, "linear.bias");
-    kdl_state_dict_remove(dict, "norm.weight");
+static void test_not_strict(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *from = new_net(ctx, 3), *to = new_net(ctx, 1);
+    kdl_state_dict *dict = kdl_module_state_dict(from);
+    const char *const gone[] = { "linear.weight", "linear.bias", "norm.weight", "norm.bias" };
+    const char *const added[] = { "head.weight", "steps.deep", "linear.gain" };
+    for (int i = 0; i < 4; i++)
+        kdl_state_dict_remove(dict, gone[i]);
+    for (int i = 0; i < 3; i++)
+        kdl_state_dict_set(dict, added[i], kdl_ones(ctx, KDL_SHAPE(1)));
     kdl_key_list *missing = kdl_key_list_new(ctx), *unexpected = kdl_key_list_new(ctx);
     kdl_load_state_dict(to, dict, .strict = false, .missing_keys = missing,
                         .unexpected_keys = unexpected); /* [11] the result */
@@ -168,7 +181,14 @@ static void test_refuses(void **state)
     assert_error(ctx, KDL_ERROR_VALUE, "list.remove(x): x not in list");
     kdl_key_list_release(missing);
     kdl_key_list_release(unexpected);
+    kdl_state_dict_release(dict);
+    kdl_module_release(from);
+    kdl_module_release(to);
+}
 
+static void test_key_of_none(void **state)
+{
+    kdl_context *ctx = *state;
     kdl_module *bare = kdl_nn_linear(ctx, 2, 2, .bias = false); /* [12] a key of what is None */
     kdl_state_dict *full = kdl_state_dict_new(ctx);
     kdl_state_dict_set(full, "weight", kdl_ones(ctx, KDL_SHAPE(2, 2)));
@@ -179,9 +199,6 @@ static void test_refuses(void **state)
                  "\"bias\". ");
     kdl_state_dict_release(full);
     kdl_module_release(bare);
-    kdl_state_dict_release(dict);
-    kdl_module_release(from);
-    kdl_module_release(to);
 }
 
 /* Embedding and Linear that share their weight. */
@@ -402,6 +419,8 @@ int main(void)
         CONTEXT_TEST(test_dictionary),
         CONTEXT_TEST(test_loads),
         CONTEXT_TEST(test_refuses),
+        CONTEXT_TEST(test_not_strict),
+        CONTEXT_TEST(test_key_of_none),
         CONTEXT_TEST(test_ties_and_files),
         CONTEXT_TEST(test_plan),
         CONTEXT_TEST(test_hooks),
