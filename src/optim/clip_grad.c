@@ -25,6 +25,8 @@ static kdl_status collect(kdl_context *ctx, kdl_iterator params, grad_list *list
             return kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
                                 "sparse gradients are not clipped");
         list->has_f64 = list->has_f64 || dtype == KDL_F64;
+        if (kdl__check_written(grad, NULL, place))
+            return ctx->status;
         void *grads = list->grads;
         if (kdl__grow(ctx, &grads, &list->capacity, list->count + 1, sizeof grad)) {
             list->grads = grads;

@@ -251,25 +251,28 @@ static void iterate(lbfgs_call *c)
     }
 }
 
-/* As one vector has one dtype, so must the parameters; that of the directions before. */
-static kdl_status check_dtypes(const kdl_optimizer *optimizer)
+/* As one vector has one dtype, so must the parameters: that of the directions before. */
+static kdl_status check_params(const kdl_optimizer *optimizer)
 {
     const kdl__optim_group *group = &optimizer->groups[0];
     const kdl__lbfgs *state = optimizer->own;
     kdl_dtype dtype = kdl_tensor_dtype(group->params[0].tensor);
     if (kdl__check_dtype(group->params[0].tensor, state ? state->d : NULL, "kdl_optim_lbfgs"))
         return optimizer->ctx->status;
-    for (size_t i = 1; i < group->count; i++)
+    for (size_t i = 0; i < group->count; i++) {
+        if (kdl__check_written(group->params[i].tensor, NULL, "kdl_optim_lbfgs"))
+            return optimizer->ctx->status;
         if (kdl_tensor_dtype(group->params[i].tensor) != dtype)
             return kdl__fail_at(optimizer->ctx, "kdl_optim_lbfgs", KDL_ERROR_NOT_IMPLEMENTED,
                                 "LBFGS wants parameters of one dtype");
+    }
     return KDL_OK;
 }
 
 static kdl_tensor *step(kdl_optimizer *optimizer, kdl_closure *closure, void *user_data)
 {
     kdl_context *ctx = optimizer->ctx;
-    if (check_dtypes(optimizer))
+    if (check_params(optimizer))
         return NULL;
     if (!optimizer->own)
         optimizer->own = kdl__alloc_zeroed(ctx, 1, sizeof(kdl__lbfgs));

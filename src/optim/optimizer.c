@@ -199,6 +199,8 @@ static kdl_status check_param(kdl_optimizer *optimizer, size_t group, const kdl_
     for (int i = 0; i < KDL__MAX_STATES; i++)
         if (kdl__check_dtype(param->tensor, param->states[i], place))
             return ctx->status;
+    if (kdl__check_written(param->tensor, NULL, place))
+        return ctx->status;
     misfit = find_misfit(optimizer, group, param->tensor);
     return misfit ? kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "%s", misfit) : KDL_OK;
 }

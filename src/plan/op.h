@@ -146,8 +146,8 @@ kdl_status kdl__op_apply(kdl_tensor *tensor, kdl__op *op, kdl_generator *generat
  * Whether the tensor's elements have a place each, and the same or quite other places than those of
  * `source` (if any); PyTorch's RuntimeError if not.
  */
-kdl_status kdl__check_written(const kdl_tensor *tensor, const kdl_tensor *source,
-                              const char *place);
+KDL__SHARED kdl_status kdl__check_written(const kdl_tensor *tensor, const kdl_tensor *source,
+                                          const char *place);
 
 /* Records the error that a worker's status stands for. */
 void kdl__fail_worker(kdl_context *ctx, const char *place, kdl_status status);

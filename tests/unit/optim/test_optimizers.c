@@ -3,6 +3,7 @@
 #include "kindling/train.h"
 #include "support/contexts.h"
 #include "support/counting_allocator.h"
+#include "support/tensors.h"
 
 typedef kdl_optimizer *make(kdl_iterator params);
 
@@ -102,6 +103,39 @@ static void test_first_step(void **state)
         }
         kdl_optimizer_release(optimizer);
         kdl_module_release(net);
+    }
+}
+
+/* What three steps make of a matrix whose sizes no vector divides, with this instruction set. */
+static void step_with(make *make_optimizer, const char *cpu, float values[33 * 31])
+{
+    kdl_context *ctx = kdl_context_new(NULL);
+    kdl_train_enable(ctx);
+    kdl_set_cpu(ctx, cpu);
+    kdl_manual_seed(ctx, 3);
+    kdl_module *net = kdl_nn_linear(ctx, 33, 31, .bias = false);
+    kdl_optimizer *optimizer = make_optimizer(kdl_named_parameters(net));
+    for (int i = 0; i < 3; i++) {
+        kdl_tensor_set_grad(kdl_parameter(net, "weight"), kdl_randn(ctx, KDL_SHAPE(31, 33)));
+        kdl_optimizer_step(optimizer);
+    }
+    memcpy(values, kdl_tensor_data(kdl_parameter(net, "weight")), 33 * 31 * sizeof *values);
+    assert_int_equal(kdl_error_status(ctx), KDL_OK);
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(net);
+    kdl_context_release(ctx);
+}
+
+static void test_instruction_sets(void **state)
+{
+    (void)state;
+    float expected[33 * 31], values[33 * 31];
+    for (int i = 0; i < OPTIMIZERS; i++) {
+        step_with(optimizers[i], kdl_cpu_at(0), expected);
+        for (int k = 1; kdl_cpu_at(k); k++) {
+            step_with(optimizers[i], kdl_cpu_at(k), values);
+            assert_memory_equal(values, expected, sizeof expected);
+        }
     }
 }
 
@@ -244,6 +278,73 @@ static void test_converted(void **state)
     }
 }
 
+/* A module whose weight is that tensor, which is consumed. */
+static kdl_module *module_of(kdl_tensor *weight)
+{
+    kdl_module *module = kdl_module_new(kdl_tensor_context(weight), KDL_CLASS_MODULE);
+    kdl_register_parameter(module, "weight", kdl_parameter_new(weight));
+    return module;
+}
+
+/* The same steps where a parameter's elements do not lie side by side. */
+static void test_strided(void **state)
+{
+    kdl_context *ctx = *state;
+    for (int i = 0; i < OPTIMIZERS; i++) {
+        kdl_tensor *values = kdl_randn(ctx, KDL_SHAPE(5, 3)), *turned = kdl_t(values);
+        kdl_module *strided = module_of(kdl_t(values)), *plain = module_of(kdl_contiguous(turned));
+        kdl_tensor *weights[] = { kdl_parameter(strided, "weight"),
+                                  kdl_parameter(plain, "weight") };
+        kdl_optimizer *first = optimizers[i](kdl_named_parameters(strided));
+        kdl_optimizer *second = optimizers[i](kdl_named_parameters(plain));
+        assert_false(kdl_tensor_is_contiguous(weights[0]));
+        for (int step = 0; step < 3; step++) {
+            kdl_tensor *grad = kdl_randn(ctx, KDL_SHAPE(3, 5));
+            kdl_tensor_set_grad(weights[0], kdl_tensor_retain(grad));
+            kdl_tensor_set_grad(weights[1], grad);
+            kdl_optimizer_step(first);
+            kdl_optimizer_step(second);
+        }
+        for (int64_t k = 0; k < 15; k++) {
+            const int64_t at[] = { k / 5, k % 5 };
+            assert_float_equal(kdl_tensor_get(weights[0], at), kdl_tensor_get(weights[1], at),
+                               1e-6);
+        }
+        kdl_optimizer_release(second);
+        kdl_optimizer_release(first);
+        kdl_module_release(plain);
+        kdl_module_release(strided);
+        release_all(turned, values);
+    }
+}
+
+static void test_expanded(void **state)
+{
+    static const char refusal[] =
+        "unsupported operation: more than one element of the written-to tensor refers to a single "
+        "memory location. Please clone() the tensor before performing the operation.";
+    kdl_context *ctx = *state;
+    for (int i = 0; i < OPTIMIZERS; i++) {
+        kdl_tensor *row = kdl_ones(ctx, KDL_SHAPE(1, 3));
+        kdl_module *module = module_of(kdl_expand(row, KDL_SHAPE(4, 3)));
+        kdl_tensor_set_grad(kdl_parameter(module, "weight"), kdl_ones(ctx, KDL_SHAPE(4, 3)));
+        kdl_optimizer *optimizer = optimizers[i](kdl_named_parameters(module));
+        kdl_optimizer_step(optimizer);
+        assert_error(ctx, KDL_ERROR_RUNTIME, refusal);
+        assert_float_equal(kdl_tensor_get(row, (int64_t[]){ 0, 0 }), 1, 0);
+        kdl_optimizer_release(optimizer);
+        kdl_module_release(module);
+        kdl_tensor_release(row);
+    }
+    kdl_tensor *one = kdl_ones(ctx, KDL_SHAPE(1, 1));
+    kdl_module *module = module_of(kdl_ones(ctx, KDL_SHAPE(4, 3)));
+    kdl_tensor_set_grad(kdl_parameter(module, "weight"), kdl_expand(one, KDL_SHAPE(4, 3)));
+    kdl_clip_grad_value_(kdl_named_parameters(module), 0.5);
+    assert_error(ctx, KDL_ERROR_RUNTIME, refusal);
+    kdl_module_release(module);
+    kdl_tensor_release(one);
+}
+
 static void test_clip(void **state)
 {
     kdl_context *ctx = *state;
@@ -285,15 +386,12 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRAINING_TEST(test_descends),
-        TRAINING_TEST(test_first_step),
-        TRAINING_TEST(test_clip),
-        TRAINING_TEST(test_groups),
-        TRAINING_TEST(test_empty_group),
-        TRAINING_TEST(test_duplicates),
-        TRAINING_TEST(test_errors),
-        TRAINING_TEST(test_converted),
-        cmocka_unit_test(test_allocation_failures),
+        TRAINING_TEST(test_descends),   TRAINING_TEST(test_first_step),
+        TRAINING_TEST(test_clip),       TRAINING_TEST(test_strided),
+        TRAINING_TEST(test_expanded),   cmocka_unit_test(test_instruction_sets),
+        TRAINING_TEST(test_groups),     TRAINING_TEST(test_empty_group),
+        TRAINING_TEST(test_duplicates), TRAINING_TEST(test_errors),
+        TRAINING_TEST(test_converted),  cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
