@@ -229,7 +229,7 @@ typedef struct kdl_f_fractional_max_pool_options {
  * F.fractional_max_pool2d, 3d(input, kernel_size, output_size, output_ratio, return_indices,
  * _random_samples): draws N C 2 (or 3) numbers as torch.rand does, unless they are given. The
  * chosen elements are PyTorch's. ValueError without output_size and output_ratio, RuntimeError
- * where sizes do not fit, NotImplementedError for f16 and bf16.
+ * where sizes do not fit.
  */
 #define kdl_f_fractional_max_pool2d(input, kernel, ...)                                            \
     KDL__F_FRACTIONAL_MAX_POOL(2, input, kernel, __VA_ARGS__)
@@ -310,21 +310,23 @@ typedef struct kdl_f_interpolate_options {
     KDL_INT_OR_SHAPE(size, sizes);                     /**< default KDL_NONE_INT */
     KDL_NUMBER_OR_RATIOS(scale_factor, scale_factors); /**< default KDL_NONE_FLOAT */
     const char *mode;              /**< default "nearest"; "nearest-exact", "linear", "bilinear", */
-                                   /**< "trilinear", "bicubic", "area" */
+                                   /**< "trilinear", "bicubic", "area"; "lanczos" */
     int8_t align_corners;          /**< default KDL_NONE_BOOL */
     int8_t recompute_scale_factor; /**< default KDL_NONE_BOOL */
+    bool antialias;                /**< default false; "bilinear", "bicubic" and "lanczos" only */
 } kdl_f_interpolate_options;
 
 #define KDL_F_INTERPOLATE_DEFAULTS                                                                 \
     {                                                                                              \
         sizeof(kdl_f_interpolate_options), KDL__DEFAULT_INT(KDL_NONE_INT),                         \
-            KDL__DEFAULT_NUMBER(KDL_NONE_FLOAT), "nearest", KDL_NONE_BOOL, KDL_NONE_BOOL           \
+            KDL__DEFAULT_NUMBER(KDL_NONE_FLOAT), "nearest", KDL_NONE_BOOL, KDL_NONE_BOOL, false    \
     }
 
 /**
  * F.interpolate(input, size=None, scale_factor=None, mode='nearest', align_corners=None,
- * recompute_scale_factor=None): input (N, C, ...) of 3 to 5 dimensions. Errors are PyTorch's;
- * antialias and mode='lanczos' are not there.
+ * recompute_scale_factor=None, antialias=False): input (N, C, ...) of 3 to 5 dimensions; with
+ * antialias (N, C, H, W), in which what lies between the elements that remain counts too. Errors are
+ * PyTorch's.
  */
 #define kdl_f_interpolate(input, ...)                                                              \
     KDL__WITH(kdl_f_interpolate_options, KDL_F_INTERPOLATE_DEFAULTS, (__VA_ARGS__),                \

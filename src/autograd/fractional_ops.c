@@ -12,16 +12,14 @@
  * PyTorch computes in the input's dtype, and the last window ends where the input does.
  */
 static int64_t begin_of(int64_t i, int64_t input, int64_t output, int64_t pool, double u,
-                        bool is_f32)
+                        kdl_dtype dtype)
 {
     if (i == output - 1)
         return input - pool;
-    if (is_f32) {
-        float alpha = (float)(input - pool) / (float)(output - 1), sample = (float)u;
-        return (int64_t)(((float)i + sample) * alpha) - (int64_t)(sample * alpha);
-    }
-    double alpha = (double)(input - pool) / (double)(output - 1);
-    return (int64_t)(((double)i + u) * alpha) - (int64_t)(u * alpha);
+    double range = kdl__as_element(dtype, (double)(input - pool));
+    double alpha = kdl__as_element(dtype, range / kdl__as_element(dtype, (double)(output - 1)));
+    double at = kdl__as_element(dtype, kdl__as_element(dtype, (double)i) + u);
+    return (int64_t)kdl__as_element(dtype, at * alpha) - (int64_t)kdl__as_element(dtype, u * alpha);
 }
 
 /* Which of a plane's samples a dimension has: PyTorch takes them in two dimensions backwards. */
@@ -34,16 +32,15 @@ static int sample_of(int nd, int d)
 static void set_spans(kdl__spans *spans, int nd, const kdl_shape *pools, const kdl_tensor *samples,
                       int64_t planes)
 {
-    bool is_f32 = samples->storage->dtype == KDL_F32;
+    kdl_dtype dtype = samples->storage->dtype;
     for (int64_t p = 0; p < planes; p++) {
         for (int d = 0; d < nd; d++) {
             int at = kdl__window_slot(nd, d);
             kdl__span *span = spans->span + p * spans->plane + spans->start[at];
-            double u = kdl__load_double(samples->storage->dtype, samples->storage->data,
-                                        samples->offset + p * nd + sample_of(nd, d));
+            double u = kdl__element(samples, p * nd + sample_of(nd, d));
             int64_t pool = kdl__part(pools, d);
             for (int64_t i = 0; i < spans->output[at]; i++) {
-                int64_t begin = begin_of(i, spans->input[at], spans->output[at], pool, u, is_f32);
+                int64_t begin = begin_of(i, spans->input[at], spans->output[at], pool, u, dtype);
                 span[i] = (kdl__span){ begin, begin + pool, 1, pool };
             }
         }
@@ -116,10 +113,10 @@ static bool check_pools(const kdl_tensor *x, int nd, const kdl_shape *pools, con
     return true;
 }
 
-static bool check_samples(const kdl_tensor *x, int nd, const kdl_tensor *samples)
+static bool check_samples(const kdl_tensor *x, kdl_dtype dtype, int nd, const kdl_tensor *samples)
 {
     const char *fault = NULL;
-    if (samples->storage->dtype != x->storage->dtype)
+    if (samples->storage->dtype != dtype)
         fault = "Expect _random_samples to have the same dtype as input";
     else if (samples->ndim != 3)
         fault = "Expect _random_samples to have 3 dimensions";
@@ -157,12 +154,12 @@ static kdl_tensor *pool_by_samples(kdl_tensor *x, kdl_tensor *input, const kdl_s
 }
 
 /* The samples that were given, or those that PyTorch draws. One reference. */
-static kdl_tensor *samples_for(const kdl_tensor *x, int nd, kdl_tensor *given)
+static kdl_tensor *samples_for(const kdl_tensor *x, kdl_dtype dtype, int nd, kdl_tensor *given)
 {
     if (!given)
-        return kdl_rand(x->ctx, KDL_SHAPE(x->dims[0], x->dims[1], nd), .dtype = x->storage->dtype);
+        return kdl_rand(x->ctx, KDL_SHAPE(x->dims[0], x->dims[1], nd), .dtype = dtype);
     kdl_tensor *samples = kdl_contiguous(given);
-    if (samples && kdl_tensor_data(samples) && check_samples(x, nd, samples))
+    if (samples && kdl_tensor_data(samples) && check_samples(x, dtype, nd, samples))
         return samples;
     kdl_tensor_release(samples);
     return NULL;
@@ -175,13 +172,9 @@ kdl_tensor *kdl_f_fractional_max_pool_with(int nd, kdl_tensor *input, kdl_shape 
     kdl_f_fractional_max_pool_options options = KDL_F_FRACTIONAL_MAX_POOL_DEFAULTS;
     kdl_tensor *x = kdl__batched(input, nd, NULL, place), *samples = NULL, *result = NULL;
     kdl_shape shape;
-    if (x && x->storage->dtype != input->storage->dtype)
-        kdl__fail_at(x->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                     "fractional pooling is not there for %s: its windows depend on the dtype",
-                     kdl_dtype_name(input->storage->dtype));
-    else if (x && kdl__read_options(x->ctx, place, &options, sizeof options, given) &&
-             output_sizes(x, nd, &options, &shape) && check_pools(x, nd, &kernel_size, &shape))
-        samples = samples_for(x, nd, options.random_samples);
+    if (x && kdl__read_options(x->ctx, place, &options, sizeof options, given) &&
+        output_sizes(x, nd, &options, &shape) && check_pools(x, nd, &kernel_size, &shape))
+        samples = samples_for(x, input->storage->dtype, nd, options.random_samples);
     if (options.indices)
         *options.indices = NULL;
     if (samples && kdl_tensor_data(samples))

@@ -10,11 +10,16 @@
 #include "autograd/window_ops.h"
 #include "kindling/functional_window.h"
 
+/* What an element counts at a distance, with antialias. */
+typedef double filter(double x);
+
 /* How one dimension is resampled. */
 typedef struct axis {
     int64_t input, output;
     double factor; /* what was given; NaN: nothing, the sizes tell it */
     bool align_corners, is_f32;
+    filter *weight; /* NULL: without antialias */
+    double reach;   /* of the filter */
 } axis;
 
 typedef void set_taps(kdl__tap *tap, int64_t place, const axis *a);
@@ -80,49 +85,113 @@ static void linear(kdl__tap *tap, int64_t place, const axis *a)
     tap[1] = (kdl__tap){ at_most(index + 1, a->input - 1), part };
 }
 
-/* Keys' cubic convolution with a = -0.75: for distances up to 1, and from 1 to 2. */
-static double near_weight(double x)
-{
-    return (1.25 * x - 2.25) * x * x + 1;
-}
-static double far_weight(double x)
-{
-    return ((-0.75 * x + 3.75) * x - 6) * x + 3;
-}
-
 static void cubic(kdl__tap *tap, int64_t place, const axis *a)
 {
     double at = position(a, place);
     int64_t index = at_most((int64_t)floor(at), a->input - 1);
     double t = fmin(fmax(at - (double)index, 0), 1);
-    const double weights[] = { far_weight(t + 1), near_weight(t), near_weight(1 - t),
-                               far_weight(2 - t) };
+    const double keys = -0.75; /* what PyTorch takes for Keys' parameter */
+    const double weights[] = { kdl__cubic_far(t + 1, keys), kdl__cubic_near(t, keys),
+                               kdl__cubic_near(1 - t, keys), kdl__cubic_far(2 - t, keys) };
     for (int i = 0; i < 4; i++)
         tap[i] = (kdl__tap){ clamped(index - 1 + i, a->input - 1), weights[i] };
 }
 
-static const struct mode {
+/* ---- with antialias: filters that grow with what they leave out ------------------------------ */
+
+static double triangle(double x)
+{
+    return fmax(1 - fabs(x), 0);
+}
+
+static double half_cubic(double x)
+{
+    x = fabs(x);
+    return x < 1 ? kdl__cubic_near(x, -0.5) : x < 2 ? kdl__cubic_far(x, -0.5) : 0;
+}
+
+static double sinc(double x)
+{
+    return x == 0 ? 1 : sin(M_PI * x) / (M_PI * x);
+}
+
+static double lanczos(double x)
+{
+    return fabs(x) < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+static double support_of(const axis *a)
+{
+    return rounded(a, a->reach * fmax(step_of(a), 1));
+}
+
+/* No more than `input` elements can count, however far the filter reaches. */
+static int64_t spread_width(const axis *a)
+{
+    double most = 2 * ceil(support_of(a)) + 1;
+    return most < (double)a->input ? (int64_t)most : a->input;
+}
+
+static void spread(kdl__tap *tap, int64_t place, const axis *a)
+{
+    double step = step_of(a), support = support_of(a), total = 0;
+    double center = rounded(a, step * ((double)place + 0.5));
+    double from = rounded(a, center - support) + 0.5, to = rounded(a, center + support) + 0.5;
+    int64_t first = from > 0 ? (int64_t)from : 0;
+    int64_t count = (to < (double)a->input ? (int64_t)to : a->input) - first;
+    count = count < spread_width(a) ? count : spread_width(a);
+    for (int64_t i = 0; i < count; i++) {
+        double x = ((double)(first + i) - center + 0.5) / fmax(step, 1);
+        tap[i] = (kdl__tap){ first + i, a->weight(x) };
+        total += tap[i].weight;
+    }
+    for (int64_t i = 0; i < count && total != 0; i++)
+        tap[i].weight /= total;
+}
+
+/* ---- their table ------------------------------------------------------------------------- */
+
+struct mode {
     const char *name, *function;
     set_taps *set; /* NULL: by adaptive_avg_pool */
     int width;
     int spatial; /* how many dimensions it is for; 0: any */
-} modes[] = {
-    { "nearest", "UpsampleNearestBackward0", nearest, 1, 0 },
-    { "nearest-exact", "UpsampleNearestExactBackward0", nearest_exact, 1, 0 },
-    { "area", NULL, NULL, 0, 0 },
-    { "linear", "UpsampleLinear1DBackward0", linear, 2, 1 },
-    { "bilinear", "UpsampleBilinear2DBackward0", linear, 2, 2 },
-    { "trilinear", "UpsampleTrilinear3DBackward0", linear, 2, 3 },
-    { "bicubic", "UpsampleBicubic2DBackward0", cubic, 4, 2 },
+    filter *weight;
+    double reach;
+};
+
+static const struct mode modes[] = {
+    { "nearest", "UpsampleNearestBackward0", nearest, 1, 0, NULL, 0 },
+    { "nearest-exact", "UpsampleNearestExactBackward0", nearest_exact, 1, 0, NULL, 0 },
+    { "area", NULL, NULL, 0, 0, NULL, 0 },
+    { "linear", "UpsampleLinear1DBackward0", linear, 2, 1, NULL, 0 },
+    { "bilinear", "UpsampleBilinear2DBackward0", linear, 2, 2, NULL, 0 },
+    { "trilinear", "UpsampleTrilinear3DBackward0", linear, 2, 3, NULL, 0 },
+    { "bicubic", "UpsampleBicubic2DBackward0", cubic, 4, 2, NULL, 0 },
+};
+static const struct mode antialiased[] = {
+    { "bilinear", "UpsampleBilinear2DAaBackward0", spread, 2, 2, triangle, 1 },
+    { "bicubic", "UpsampleBicubic2DAaBackward0", spread, 4, 2, half_cubic, 2 },
+    { "lanczos", "UpsampleLanczos2DAaBackward0", spread, 6, 2, lanczos, 3 },
 };
 
 /* ---- checks: PyTorch's errors ------------------------------------------------------------- */
+
+static const struct mode *find_antialiased(const kdl_tensor *x, const char *name)
+{
+    for (size_t i = 0; x->ndim == 4 && i < sizeof antialiased / sizeof *antialiased; i++)
+        if (strcmp(antialiased[i].name, name) == 0)
+            return &antialiased[i];
+    kdl__fail_at(x->ctx, "kdl_f_interpolate", KDL_ERROR_VALUE,
+                 "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and "
+                 "requires a 4-D tensor as input");
+    return NULL;
+}
 
 static const struct mode *find_mode(const kdl_tensor *x, const char *name)
 {
     const struct mode *found = NULL;
     int spatial = x->ndim - 2;
-    name = name ? name : "None";
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         if (strcmp(modes[i].name, name) == 0)
             found = &modes[i];
@@ -133,6 +202,9 @@ static const struct mode *find_mode(const kdl_tensor *x, const char *name)
         kdl__fail_at(x->ctx, "kdl_f_interpolate", KDL_ERROR_NOT_IMPLEMENTED,
                      "Got %dD input, but %s mode needs %dD input", x->ndim, name,
                      found->spatial + 2);
+    else if (spatial == 2 && strcmp(name, "lanczos") == 0)
+        kdl__fail_at(x->ctx, "kdl_f_interpolate", KDL_ERROR_VALUE,
+                     "Lanczos mode requires antialias=True");
     else
         kdl__fail_at(x->ctx, "kdl_f_interpolate", KDL_ERROR_NOT_IMPLEMENTED,
                      "Input Error: Only 3D, 4D and 5D input Tensors supported (got %dD) for the "
@@ -175,6 +247,8 @@ static bool check_options(const kdl_tensor *x, const struct mode *mode,
         fault = "Input and scale_factor must have the same number of spatial dimensions";
     else if (has_size(o) && o->recompute_scale_factor == true)
         fault = "recompute_scale_factor is not meaningful with an explicit size.";
+    else if (o->align_corners == true && strcmp(mode->name, "lanczos") == 0)
+        fault = "Lanczos mode does not support align_corners=True";
     if (fault)
         kdl__fail_at(x->ctx, "kdl_f_interpolate", KDL_ERROR_VALUE, "%s", fault);
     return !fault;
@@ -232,9 +306,15 @@ static kdl_tensor *interpolate(kdl_tensor *x, const struct mode *mode, const kdl
 {
     bool scaled = has_factor(o) && o->recompute_scale_factor != true;
     for (int d = 0; d < sizes->ndim && x; d++) {
-        axis a = { x->dims[2 + d], sizes->sizes[d], scaled ? factor_of(o, d) : NAN,
-                   o->align_corners == true, x->storage->dtype == KDL_F32 };
-        kdl__taps *taps = kdl__taps_new(x->ctx, 2 + d, a.input, a.output, mode->width);
+        axis a = { x->dims[2 + d],
+                   sizes->sizes[d],
+                   scaled ? factor_of(o, d) : NAN,
+                   o->align_corners == true,
+                   x->storage->dtype == KDL_F32,
+                   mode->weight,
+                   mode->reach };
+        kdl__taps *taps = kdl__taps_new(x->ctx, 2 + d, a.input, a.output,
+                                        mode->weight ? spread_width(&a) : mode->width);
         for (int64_t i = 0; taps && i < a.output; i++)
             mode->set(taps->tap + i * taps->width, i, &a);
         x = kdl__resample(x, taps, mode->function);
@@ -248,8 +328,10 @@ kdl_tensor *kdl_f_interpolate_with(kdl_tensor *input, const kdl_f_interpolate_op
     kdl_tensor *x = kdl__row_major(input, "kdl_f_interpolate");
     const struct mode *mode = NULL;
     kdl_shape sizes;
-    if (x && kdl__read_options(x->ctx, "kdl_f_interpolate", &options, sizeof options, given))
-        mode = find_mode(x, options.mode);
+    if (x && kdl__read_options(x->ctx, "kdl_f_interpolate", &options, sizeof options, given)) {
+        const char *name = options.mode ? options.mode : "None";
+        mode = options.antialias ? find_antialiased(x, name) : find_mode(x, name);
+    }
     if (!mode || !check_options(x, mode, &options) ||
         !interpolated_sizes(x, mode, &options, &sizes)) {
         kdl_tensor_release(x);

@@ -344,9 +344,7 @@ kdl_tensor *kdl_pad_packed_sequence_with(const kdl_packed_sequence *packed, kdl_
 
 /* ---- lists of sequences ------------------------------------------------------------------ */
 
-/*
- * Whether all have the first one's sizes but for the first size, of which *longest gets the most.
- */
+/* Whether all have the first one's sizes, but for the first size; *longest gets the most of it. */
 static bool check_sequences(kdl_tensor *const *sequences, int count, int64_t *longest)
 {
     kdl_tensor *first = sequences[0];

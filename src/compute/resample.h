@@ -31,4 +31,17 @@ kdl__taps *kdl__taps_new(kdl_context *ctx, int dim, int64_t input, int64_t outpu
 kdl_tensor *kdl__compute_resample(kdl_tensor *input, const kdl__taps *taps);
 kdl_tensor *kdl__compute_resample_grad(kdl_tensor *grad, const kdl__taps *taps);
 
+/*
+ * Keys' cubic convolution (1981), whose weights have the parameter a: of elements at distances up to
+ * 1, and from 1 to 2.
+ */
+static inline double kdl__cubic_near(double x, double a)
+{
+    return ((a + 2) * x - (a + 3)) * x * x + 1;
+}
+static inline double kdl__cubic_far(double x, double a)
+{
+    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+}
+
 #endif

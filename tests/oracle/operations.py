@@ -517,6 +517,10 @@ for count, sizes in IMAGES.items():
                size=(5, 4, 6)[:count])
         window("f_interpolate_with", "interpolate", F.interpolate, (image,), mode=mode,
                scale_factor=1.7)
+for mode in ("bilinear", "bicubic", "lanczos"):
+    for size in ((3, 4), (9, 2)):
+        window("f_interpolate_with", "interpolate", F.interpolate, (Floats((2, 3, 8, 7)),),
+               mode=mode, size=size, antialias=True)
 for options in ({}, {"padding": 1, "stride": 2}, {"dilation": 2}):
     window("f_unfold_with", "unfold", F.unfold, (Floats((2, 3, 5, 6)),), kernel_size=2, **options)
 window("f_fold_with", "fold", F.fold, (Floats((2, 12, 20)),), kernel_size=2, output_size=(5, 6))

@@ -147,7 +147,7 @@ def test_values_and_gradients(context, name, dtype):
 
 
 # As their documentation says.
-NOT_OF_HALVES = {"kdl_f_fractional_max_pool_with", "kdl_f_embedding_with"}
+NOT_OF_HALVES = {"kdl_f_embedding_with"}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

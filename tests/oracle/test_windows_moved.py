@@ -76,7 +76,7 @@ def test_max_unpool_refusals(context):
         assert expected == got
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", (*DTYPES, torch.float16, torch.bfloat16), ids=str)
 @pytest.mark.parametrize("count", (2, 3))
 def test_fractional_max_pool(context, count, dtype):
     pool = getattr(F, f"fractional_max_pool{count}d")
@@ -318,6 +318,27 @@ def test_nearest_places(context, dtype, mode):
             assert torch.equal(ours, F.interpolate(x, **target, mode=mode)), (size, target)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("mode", ("bilinear", "bicubic", "lanczos"))
+def test_antialias(context, mode, dtype):
+    torch.manual_seed(8)
+    aligns = (None, False) if mode == "lanczos" else (None, True, False)
+    targets = [{"size": 5}, {"size": (3, 11)}, {"size": 1}, {"size": (40, 2)}, {"size": (17, 23)},
+               {"scale_factor": 2.0}, {"scale_factor": 0.3}, {"scale_factor": (0.21, 1.4)},
+               {"scale_factor": 0.7, "recompute_scale_factor": True}]
+    for shape in ((2, 3, 17, 23), (1, 1, 4, 1), (0, 2, 7, 9), (1, 2, 64, 3)):
+        for target in targets:
+            if "scale_factor" in target and shape[3] < 6:
+                continue
+            for align in aligns:
+                compare(context, lambda t: context.interpolate(t, **target, mode=mode,
+                                                               align_corners=align,
+                                                               antialias=True),
+                        lambda t: F.interpolate(t, **target, mode=mode, align_corners=align,
+                                                antialias=True), [sample(shape, dtype)],
+                        mode, shape, target, align)
+
+
 INTERPOLATE_REFUSALS = (
     ((1, 1, 4), {}), ((1, 1, 4), {"size": 2, "scale_factor": 2.0}),
     ((1, 1, 4), {"size": 2, "mode": "bilinear"}), ((1, 1, 4), {"size": 2, "mode": "foo"}),
@@ -326,6 +347,10 @@ INTERPOLATE_REFUSALS = (
     ((1, 1, 4), {"scale_factor": 0.1}), ((1, 0, 4), {"size": 2}), ((1, 1, 0), {"size": 2}),
     ((1, 1, 4), {"size": 2, "mode": "bicubic"}), ((1, 1, 2, 2), {"size": 2, "mode": "linear"}),
     ((1, 1, 4), {"size": -1}), ((1, 1, 2, 3), {"size": (2, 0)}),
+    ((1, 1, 4), {"size": 2, "mode": "linear", "antialias": True}),
+    ((1, 1, 4, 4), {"size": 2, "antialias": True}), ((1, 1, 4, 4), {"size": 2, "mode": "lanczos"}),
+    ((1, 1, 4, 4), {"size": 2, "mode": "lanczos", "antialias": True, "align_corners": True}),
+    ((1, 1, 4, 4), {"size": (2, 0), "mode": "bilinear", "antialias": True}),
     ((1, 1, 2, 3, 2), {"size": (2, 0, 1)}))
 
 

@@ -36,7 +36,8 @@ FoldOptions = structure("FoldOptions", ("dilation", IntOrShape), ("padding", Int
                         ("stride", IntOrShape))
 InterpolateOptions = structure(
     "InterpolateOptions", ("size", IntOrShape), ("scale_factor", Ratios), ("mode", TEXT),
-    ("align_corners", ctypes.c_int8), ("recompute_scale_factor", ctypes.c_int8))
+    ("align_corners", ctypes.c_int8), ("recompute_scale_factor", ctypes.c_int8),
+    ("antialias", BOOL))
 
 FUNCTIONS.update({
     "kdl_f_conv_transpose_with": (NewTensor, INT, POINTER, POINTER, POINTER,
@@ -135,10 +136,10 @@ class Windows(Training):
                          self.fold_options(**options))
 
     def interpolate(self, x, size=None, scale_factor=None, mode="nearest", align_corners=None,
-                    recompute_scale_factor=None):
+                    recompute_scale_factor=None, antialias=False):
         none = lambda flag: -1 if flag is None else flag  # noqa: E731
         return self.call("kdl_f_interpolate_with", x,
                          self.struct(InterpolateOptions,
                                       shape_of(NO_INT if size is None else size),
                                       Ratios.of(scale_factor), mode.encode(), none(align_corners),
-                                      none(recompute_scale_factor)))
+                                      none(recompute_scale_factor), antialias))

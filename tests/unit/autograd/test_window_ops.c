@@ -42,6 +42,8 @@ OF_IMAGE(power_means, kdl_f_lp_pool2d(image, 3, 2, .stride = 1))
 OF_IMAGE(columns, kdl_f_unfold(image, 2, .padding = 1))
 OF_IMAGE(shuffled, kdl_channel_shuffle(image, 3))
 OF_BATCH(smooth, kdl_f_interpolate(batch, .sizes = KDL_SHAPE(5, 2), .mode = "bicubic"))
+OF_BATCH(fewer,
+         kdl_f_interpolate(batch, .sizes = KDL_SHAPE(1, 3), .mode = "lanczos", .antialias = true))
 OF_BATCH(pixels, kdl_f_pixel_shuffle(batch, 2))
 OF_BATCH(instances, kdl_f_instance_norm(batch, NULL, NULL, NULL, NULL, true, 0.1, 1e-5))
 OF_BATCH(neighbours, kdl_f_local_response_norm(batch, 3, 0.5, 0.75, 1))
@@ -49,8 +51,9 @@ OF_BATCH(neighbours, kdl_f_local_response_norm(batch, 3, 0.5, 0.75, 1))
 static void test_finite_differences(void **state)
 {
     static gradient_body *const functions[] = {
-        convolved_back, reflected, replicated, circled, padded, largest_of_parts, means_of_parts,
-        power_means,    columns,   shuffled,   smooth,  pixels, instances,        neighbours,
+        convolved_back,   reflected,      replicated,  circled,   padded,
+        largest_of_parts, means_of_parts, power_means, columns,   shuffled,
+        smooth,           fewer,          pixels,      instances, neighbours,
     };
     check_gradients(*state, GRADIENT_BODIES(functions));
 }
