@@ -325,8 +325,8 @@ typedef struct kdl_f_interpolate_options {
 /**
  * F.interpolate(input, size=None, scale_factor=None, mode='nearest', align_corners=None,
  * recompute_scale_factor=None, antialias=False): input (N, C, ...) of 3 to 5 dimensions; with
- * antialias (N, C, H, W), in which what lies between the elements that remain counts too. Errors are
- * PyTorch's.
+ * antialias (N, C, H, W), in which what lies between the elements that remain counts too. Errors
+ * are PyTorch's.
  */
 #define kdl_f_interpolate(input, ...)                                                              \
     KDL__WITH(kdl_f_interpolate_options, KDL_F_INTERPOLATE_DEFAULTS, (__VA_ARGS__),                \

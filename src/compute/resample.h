@@ -32,8 +32,8 @@ kdl_tensor *kdl__compute_resample(kdl_tensor *input, const kdl__taps *taps);
 kdl_tensor *kdl__compute_resample_grad(kdl_tensor *grad, const kdl__taps *taps);
 
 /*
- * Keys' cubic convolution (1981), whose weights have the parameter a: of elements at distances up to
- * 1, and from 1 to 2.
+ * Keys' cubic convolution (1981), whose weights have the parameter a: of elements at distances up
+ * to 1, and from 1 to 2.
  */
 static inline double kdl__cubic_near(double x, double a)
 {
