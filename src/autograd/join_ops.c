@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors put together. */
+/* Tensors put together: cat and stack, with gradients. */
 #include <string.h>
 
 #include "autograd/function.h"
