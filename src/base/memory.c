@@ -98,8 +98,20 @@ static void keep_or_free(kdl_context *ctx, kept_block block)
     kept->nbytes += block.nbytes;
 }
 
+/*
+ * oneDNN asks malloc() for its buffers in every product. glibc gives memory at the heap's end back to
+ * the system beyond a threshold: twice the largest block that was mapped and freed, up to 32 MiB. A
+ * block that is never touched costs two calls of the system, and raises it to the most.
+ */
+static void raise_trim_threshold(kdl_context *ctx)
+{
+    kdl_free(ctx, kdl__alloc_quiet(ctx, ((size_t)32 << 20) - HUGE_FROM, 1));
+}
+
 kdl_status kdl__keep_memory(kdl_context *ctx)
 {
+    if (!ctx->kept)
+        raise_trim_threshold(ctx);
     if (!ctx->kept)
         ctx->kept = kdl__alloc_zeroed(ctx, 1, sizeof *ctx->kept);
     return ctx->status;

@@ -106,15 +106,18 @@ void kdl__spans_adaptive(kdl__spans *spans)
     }
 }
 
-/* Every place of a plane's output, with its spans as a, b and c. */
-#define EACH_OUTPUT(s, p)                                                                          \
+/* Every row of a plane's output, with its spans as a and b. */
+#define EACH_ROW(s, p)                                                                             \
     const kdl__span *spans_ = (s)->span + (p) * (s)->plane;                                        \
     for (const kdl__span *a = spans_ + (s)->start[0], *a_end_ = a + (s)->output[0]; a < a_end_;    \
          a++)                                                                                      \
         for (const kdl__span *b = spans_ + (s)->start[1], *b_end_ = b + (s)->output[1];            \
-             b < b_end_; b++)                                                                      \
-            for (const kdl__span *c = spans_ + (s)->start[2], *c_end_ = c + (s)->output[2];        \
-                 c < c_end_; c++)
+             b < b_end_; b++)
+
+/* Every place of it, with c for its place in the row. */
+#define EACH_OUTPUT(s, p)                                                                          \
+    EACH_ROW(s, p)                                                                                 \
+    for (const kdl__span *c = spans_ + (s)->start[2], *c_end_ = c + (s)->output[2]; c < c_end_; c++)
 
 /* Every element of the input that a, b and c cover, as `at`. */
 #define EACH_COVERED(s)                                                                            \
@@ -145,23 +148,23 @@ static double divisor_of(const kdl__spans *s, const kdl__span *a, const kdl__spa
     const type *from = (const type *)pool->from + p * pool->input;                                 \
     type *to = (type *)pool->to + p * pool->output
 
+/* How many spans from the first on are alike, and equally far apart (`*stride`); one at least. */
+static int64_t side_by_side(const kdl__span *first, const kdl__span *end, int64_t *stride)
+{
+    const kdl__span *next = first + 1;
+    *stride = next < end ? next->begin - first->begin : 1;
+    while (next < end && next->end - next->begin == first->end - first->begin &&
+           next->step == first->step && next->begin - next[-1].begin == *stride)
+        next++;
+    return next - first;
+}
+
+enum { WINDOWS = 4 }; /* done together: a vector of their numbers */
+
+#define KDL__LOOPS "compute/pool_loops.h"
+#include "compute/loop_sets.h"
+
 #define DEFINE_POOLS(suffix, type)                                                                 \
-    static void max_##suffix(void *state, int64_t p)                                               \
-    {                                                                                              \
-        OF_PLANE(type);                                                                            \
-        int64_t *index = pool->indices + p * pool->output;                                         \
-        EACH_OUTPUT(pool->spans, p)                                                                \
-        {                                                                                          \
-            int64_t best = -1;                                                                     \
-            EACH_COVERED(pool->spans)                                                              \
-            {                                                                                      \
-                if (best < 0 || from[at] > from[best] || from[at] != from[at])                     \
-                    best = at;                                                                     \
-            }                                                                                      \
-            *index++ = best;                                                                       \
-            *to++ = best < 0 ? -INFINITY : from[best];                                             \
-        }                                                                                          \
-    }                                                                                              \
     static void avg_##suffix(void *state, int64_t p)                                               \
     {                                                                                              \
         OF_PLANE(type);                                                                            \
@@ -216,9 +219,9 @@ static char *values_of(kdl_tensor *tensor)
            (size_t)tensor->offset * kdl_dtype_nbytes(tensor->storage->dtype);
 }
 
-/* The two loops of a function, for f32 and f64, over all planes of `from` and `to`. */
+/* A task over all planes of `from` and `to`. */
 static void run(kdl_tensor *from, kdl_tensor *to, kdl_tensor *indices, const kdl__spans *spans,
-                int64_t planes, kdl__plane_task *const loops[2])
+                int64_t planes, kdl__plane_task *task)
 {
     if (planes == 0)
         return;
@@ -228,8 +231,7 @@ static void run(kdl_tensor *from, kdl_tensor *to, kdl_tensor *indices, const kdl
                      indices ? (int64_t *)values_of(indices) : NULL,
                      from->numel / planes,
                      to->numel / planes };
-    kdl__each_plane(from->ctx, planes, larger(from->numel, to->numel),
-                    loops[kdl__float_index(from)], &pool);
+    kdl__each_plane(from->ctx, planes, larger(from->numel, to->numel), task, &pool);
 }
 
 static int64_t planes_of(const kdl_tensor *tensor, const int64_t sizes[3])
@@ -241,12 +243,13 @@ static int64_t planes_of(const kdl_tensor *tensor, const int64_t sizes[3])
 kdl_status kdl__compute_max_pool(kdl_tensor *input, const kdl__spans *spans, kdl_shape shape,
                                  kdl_tensor **values, kdl_tensor **indices)
 {
-    static kdl__plane_task *const loops[] = { max_f32, max_f64 };
+    static kdl__plane_task *const loops[] = KDL__LOOP_SET(max_plane);
     kdl_context *ctx = input->ctx;
     *values = kdl__new_values(ctx, input->storage->dtype, shape.ndim, shape.sizes);
     *indices = kdl__new_values(ctx, KDL_I64, shape.ndim, shape.sizes);
     if (*values && *indices)
-        run(input, *values, *indices, spans, planes_of(*values, spans->output), loops);
+        run(input, *values, *indices, spans, planes_of(*values, spans->output),
+            loops[kdl__loops_of(input)]);
     return ctx->status;
 }
 
@@ -256,7 +259,8 @@ kdl_tensor *kdl__compute_avg_pool(kdl_tensor *input, const kdl__spans *spans, kd
     kdl_tensor *result =
         kdl__new_values(input->ctx, input->storage->dtype, shape.ndim, shape.sizes);
     if (result)
-        run(input, result, NULL, spans, planes_of(result, spans->output), loops);
+        run(input, result, NULL, spans, planes_of(result, spans->output),
+            loops[kdl__float_index(input)]);
     return result;
 }
 
@@ -274,7 +278,8 @@ kdl_tensor *kdl__compute_avg_pool_grad(kdl_tensor *grad, const kdl__spans *spans
     static kdl__plane_task *const loops[] = { avg_grad_f32, avg_grad_f64 };
     kdl_tensor *result = new_zeros(grad, &shape);
     if (result)
-        run(grad, result, NULL, spans, planes_of(grad, spans->output), loops);
+        run(grad, result, NULL, spans, planes_of(grad, spans->output),
+            loops[kdl__float_index(grad)]);
     return result;
 }
 
@@ -285,7 +290,8 @@ kdl_tensor *kdl__compute_scatter(kdl_tensor *source, kdl_tensor *indices, int64_
     static kdl__plane_task *const adding[] = { scatter_add_f32, scatter_add_f64 };
     kdl_tensor *result = new_zeros(source, &shape);
     if (result)
-        run(source, result, indices, NULL, planes, add ? adding : loops);
+        run(source, result, indices, NULL, planes,
+            (add ? adding : loops)[kdl__float_index(source)]);
     return result;
 }
 
@@ -295,6 +301,6 @@ kdl_tensor *kdl__compute_gather(kdl_tensor *source, kdl_tensor *indices, int64_t
     kdl_tensor *result =
         kdl__new_values(source->ctx, source->storage->dtype, indices->ndim, indices->dims);
     if (result)
-        run(source, result, indices, NULL, planes, loops);
+        run(source, result, indices, NULL, planes, loops[kdl__float_index(source)]);
     return result;
 }
