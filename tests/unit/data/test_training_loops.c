@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loops that train: ten thousand steps hold as much memory as a hundred, and several contexts at once
- * learn what each learns alone.
+ * Loops that train: ten thousand steps hold as much memory as a hundred, and several contexts at
+ * once learn what each learns alone.
  */
 #include <pthread.h>
 
@@ -83,7 +83,7 @@ typedef struct loop {
     double loss; /* of the last step */
 } loop;
 
-/* The steps up to `last`, in epochs of ROWS / BATCH; gives the number of steps done, -1 on failure. */
+/* The steps up to `last`, in epochs of ROWS / BATCH; gives how many were done, -1 on failure. */
 static int train(loop *l, int step, int last)
 {
     while (step < last) {
