@@ -19,8 +19,8 @@ extern "C" {
 /* ---- elements by indices and masks -------------------------------------------------------- */
 
 /**
- * torch.gather(tensor, dim, index), torch.index_select(tensor, dim, index): indices are i64, of as
- * many dimensions as the tensor, or a vector. RuntimeError, IndexError.
+ * torch.gather(tensor, dim, index), torch.index_select(tensor, dim, index): indices are i64 or i32,
+ * of as many dimensions as the tensor, or a vector. RuntimeError, IndexError.
  */
 KDL_API kdl_tensor *kdl_gather(kdl_tensor *tensor, int dim, kdl_tensor *index);
 KDL_API kdl_tensor *kdl_index_select(kdl_tensor *tensor, int dim, kdl_tensor *index);

@@ -76,8 +76,8 @@ static bool fail_mask_dtype(const kdl_tensor *mask, const kdl_tensor *q)
 {
     kdl__fail_at(q->ctx, place, KDL_ERROR_RUNTIME,
                  "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-                 "attn_mask.dtype: %s and query.dtype: %s instead.",
-                 kdl_dtype_name(mask->storage->dtype), kdl_dtype_name(q->storage->dtype));
+                 "attn_mask.dtype: %s and  query.dtype: %s instead.",
+                 kdl__dtype_cpp_name(mask->storage->dtype), kdl__dtype_cpp_name(q->storage->dtype));
     return false;
 }
 
@@ -91,12 +91,12 @@ static bool check_tensors(kdl_tensor *const *qkv)
         kdl__fail_at(q->ctx, place, KDL_ERROR_RUNTIME,
                      "Expected query, key, and value to have the same dtype, but got query.dtype: "
                      "%s key.dtype: %s and value.dtype: %s instead.",
-                     kdl_dtype_name(dtype), kdl_dtype_name(k->storage->dtype),
-                     kdl_dtype_name(v->storage->dtype));
+                     kdl__dtype_cpp_name(dtype), kdl__dtype_cpp_name(k->storage->dtype),
+                     kdl__dtype_cpp_name(v->storage->dtype));
     else if (q->ndim < 2 || k->ndim < 2 || v->ndim < 2)
         kdl__fail_at(q->ctx, place, KDL_ERROR_RUNTIME,
                      "Expected query, key, and value to all be  at least 2 dimensional, but got "
-                     "query.dim(): %d, key.dim(): %d and value.dim(): %d instead.",
+                     "query.dim: %d key.dim: %d and value.dim: %d instead.",
                      q->ndim, k->ndim, v->ndim);
     return !kdl__failed(q->ctx);
 }

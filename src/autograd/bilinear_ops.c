@@ -11,6 +11,17 @@ static bool check_bilinear(kdl_tensor *a, kdl_tensor *b, kdl_tensor *weight, kdl
     if (!kdl__usable(place, bias ? 4 : 3, all))
         return false;
     kdl_context *ctx = a->ctx;
+    for (int i = 1; i < (bias ? 4 : 3); i++)
+        if (all[i]->storage->dtype != a->storage->dtype) {
+            kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                         "All tensors must have the same dtype, got input1: %s, input2: %s, "
+                         "weight: %s%s%s",
+                         kdl__dtype_cpp_name(a->storage->dtype),
+                         kdl__dtype_cpp_name(b->storage->dtype),
+                         kdl__dtype_cpp_name(weight->storage->dtype), bias ? ", bias: " : "",
+                         bias ? kdl__dtype_cpp_name(bias->storage->dtype) : "");
+            return false;
+        }
     if (weight->ndim != 3 || a->ndim < 1 || (bias && bias->ndim != 1))
         kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
                      "a weight of 3 dimensions, inputs of at least 1 and a bias of 1 are needed");

@@ -44,11 +44,21 @@ static bool fits(const kdl_tensor *target, const kdl_shape *shape)
            memcmp(target->dims, shape->sizes, (size_t)shape->ndim * sizeof *target->dims) == 0;
 }
 
+static bool check_weight_dtype(const kdl_tensor *input, const kdl_tensor *weight, const char *place)
+{
+    if (!weight || weight->storage->dtype == input->storage->dtype)
+        return true;
+    kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME, "expected scalar type %s but found %s",
+                 kdl_dtype_scalar_name(input->storage->dtype),
+                 kdl_dtype_scalar_name(weight->storage->dtype));
+    return false;
+}
+
 static bool check_weight(const kdl_tensor *input, const kdl_tensor *weight, const char *place)
 {
     int64_t classes = input->dims[class_dim(input)];
     if (!weight || (weight->ndim == 1 && weight->numel == classes))
-        return true;
+        return check_weight_dtype(input, weight, place);
     kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
                  "weight tensor should be defined either for all %" PRId64
                  " classes or no classes but got weight tensor of shape: %s",
@@ -64,18 +74,29 @@ static bool check_classes(kdl_tensor *input, kdl_tensor *target, kdl_tensor *wei
         return false;
     kdl_context *ctx = input->ctx;
     kdl_shape shape = input->ndim ? target_shape(input) : (kdl_shape){ 0 };
-    if (!kdl_dtype_is_floating_point(input->storage->dtype) || target->storage->dtype != KDL_I64)
-        kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
-                     "expected scalar type Long but found %s (scores of floating point and classes "
-                     "of int64 are needed)",
-                     kdl_dtype_scalar_name(target->storage->dtype));
+    int64_t batch = target->ndim ? target->dims[0] : 0;
+    if (!kdl_dtype_is_floating_point(input->storage->dtype))
+        kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                     "not implemented for a tensor of %s: convert it with kdl_to()",
+                     kdl_dtype_name(input->storage->dtype));
     else if (input->ndim == 0)
         kdl__fail_at(ctx, place, KDL_ERROR_VALUE, "Expected 1 or more dimensions (got 0)");
-    else if (input->ndim > 1 && target->ndim > 0 && input->dims[0] != target->dims[0])
+    else if (input->ndim == 1 && target->ndim == 1 && batch != 1)
+        kdl__fail_at(ctx, place, KDL_ERROR_VALUE,
+                     "For 1D input, 1D target must have size 1, but got target size: %" PRId64,
+                     batch);
+    else if (input->ndim > 1 && input->dims[0] != batch)
         kdl__fail_at(ctx, place, KDL_ERROR_VALUE,
                      "Expected input batch_size (%" PRId64 ") to match target batch_size (%" PRId64
                      ").",
-                     input->dims[0], target->dims[0]);
+                     input->dims[0], batch);
+    else if (input->ndim < 3 && target->ndim > 1)
+        kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                     "0D or 1D target tensor expected, multi-target not supported");
+    else if (target->storage->dtype != KDL_I64)
+        kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                     "expected target dtype to be Long or Byte, but got %s",
+                     kdl_dtype_scalar_name(target->storage->dtype));
     else if (!fits(target, &shape))
         kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "Expected target size %s, got %s",
                      kdl__shape_text(shape.ndim, shape.sizes).chars,
@@ -371,12 +392,27 @@ static bool check_rows(kdl_tensor *input, kdl_tensor *target, bool one_label, co
     if (!kdl__usable(place, 2, both))
         return false;
     bool known = input->ndim == 1 || input->ndim == 2;
-    if (known && one_label && input->ndim == 1)
+    if (!known || (input->numel == 0 && (input->ndim == 1 || input->dims[1] == 0))) {
+        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                     "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+                     "%s",
+                     kdl__shape_text(input->ndim, input->dims).chars);
+        return false;
+    }
+    if (one_label && input->ndim == 1)
         known = target->numel == 1 && target->ndim < 2;
-    else if (known)
+    else
         known = one_label ? target->ndim == 1 && target->dims[0] == input->dims[0]
                           : kdl__same_sizes(input, target);
-    if (!known)
+    if (!known && one_label)
+        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                     "multi_margin_loss: target tensor should be 1-D with size equal to the number "
+                     "of input samples (batch size). Expected target size [%" PRId64
+                     "], but got %s. Input has shape %s.",
+                     input->ndim == 1 ? 1 : input->dims[0],
+                     kdl__shape_text(target->ndim, target->dims).chars,
+                     kdl__shape_text(input->ndim, input->dims).chars);
+    else if (!known)
         kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
                      "inconsistent target size: %s for input of size: %s",
                      kdl__shape_text(target->ndim, target->dims).chars,
@@ -394,7 +430,9 @@ static bool check_labels(kdl_tensor *target, int64_t least, int64_t classes, con
     const int64_t *values = labels ? kdl_tensor_data(labels) : NULL;
     for (int64_t i = 0; values && i < labels->numel && !kdl__failed(target->ctx); i++)
         if (values[i] < least || values[i] >= classes)
-            kdl__fail_at(target->ctx, place, KDL_ERROR_RUNTIME, "target out of range");
+            kdl__fail_at(target->ctx, place, KDL_ERROR_RUNTIME,
+                         least < 0 ? "argument #2 'target' is out of range"
+                                   : "target out of range");
     kdl_tensor_release(labels);
     return values && !kdl__failed(target->ctx);
 }
@@ -426,9 +464,11 @@ kdl_tensor *kdl_f_multi_margin_loss(kdl_tensor *input, kdl_tensor *target, int64
     else if (weight && weight->ndim != 1)
         kdl__fail(input->ctx, KDL_ERROR_VALUE, "weight must be one-dimensional");
     else if (weight && weight->numel != classes)
-        kdl__fail(input->ctx, KDL_ERROR_RUNTIME, "inconsistent weight size: %s",
+        kdl__fail(input->ctx, KDL_ERROR_RUNTIME,
+                  "inconsistent weight size, expected %" PRId64 " but got %s", classes,
                   kdl__shape_text(weight->ndim, weight->dims).chars);
-    if (kdl__failed(input->ctx) || !check_labels(target, 0, classes, __func__))
+    if (kdl__failed(input->ctx) || !check_weight_dtype(input, weight, __func__) ||
+        !check_labels(target, 0, classes, __func__))
         return NULL;
     kdl_tensor *weights = weight ? kdl__in_rows(weight) : NULL;
     margin_call call = { p, margin, weights };

@@ -93,6 +93,20 @@ static bool check_operands(const kdl_tensor *x, const kdl_tensor *weight, const 
         return false;
     }
     kdl__shape_chars size = kdl__shape_text(weight->ndim, weight->dims);
+    if (weight->dims[0] == 0) {
+        kdl__fail_at(ctx, a->place, KDL_ERROR_RUNTIME,
+                     "Given groups=%" PRId64 ", expected weight to be at least 1 at dimension 0, "
+                     "but got weight of size %s instead",
+                     a->groups, size.chars);
+        return false;
+    }
+    for (int d = 2; d < weight->ndim; d++)
+        if (weight->dims[d] == 0) {
+            kdl__fail_at(ctx, a->place, KDL_ERROR_RUNTIME,
+                         "kernel size should be greater than zero, but got a weight of size %s",
+                         size.chars);
+            return false;
+        }
     int64_t inputs = a->transposed ? weight->dims[0] : weight->dims[1] * a->groups;
     int64_t outputs = a->transposed ? weight->dims[1] * a->groups : weight->dims[0];
     if (weight->dims[0] % a->groups)
@@ -221,6 +235,16 @@ static bool set_conv(const kdl_tensor *x, const kdl_tensor *weight, int nd, cons
         w->input[at] = a->transposed ? result : size;
         w->output[at] = a->transposed ? size : result;
         fits = fits && result > 0;
+    }
+    int64_t plane = 1;
+    for (int d = 0; d < nd; d++)
+        plane *= x->dims[2 + d];
+    if (plane == 0 && (fits || a->transposed)) {
+        kdl__fail_at(x->ctx, a->place, KDL_ERROR_RUNTIME,
+                     "Only zero batch or zero channel inputs are supported, but got input shape: "
+                     "%s",
+                     kdl__shape_text(x->ndim, x->dims).chars);
+        return false;
     }
     if (!fits)
         fail_small(x, weight, shape, a);

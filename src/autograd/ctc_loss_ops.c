@@ -229,6 +229,13 @@ kdl_tensor *kdl_f_ctc_loss(kdl_tensor *log_probs, kdl_tensor *targets, kdl_tenso
                   kdl__shape_text(log_probs->ndim, log_probs->dims).chars);
         return NULL;
     }
+    if (targets->ndim < 1 || targets->ndim > 2) {
+        kdl__fail(log_probs->ctx, KDL_ERROR_RUNTIME,
+                  "Expected 1 to 2 dimensions, but got %d-dimensional tensor for argument #2 "
+                  "'targets' (while checking arguments for ctc_loss_allocate_outputs)",
+                  targets->ndim);
+        return NULL;
+    }
     kdl__scope scope = { 0 };
     kdl_tensor *wide = kdl__hold(&scope, kdl__operand(log_probs, __func__));
     all[0] = wide;

@@ -100,7 +100,8 @@ static bool check_pools(const kdl_tensor *x, int nd, const kdl_shape *pools, con
         }
     }
     for (int d = 0; d < nd; d++) {
-        if (shape->sizes[2 + d] + kdl__part(pools, d) - 1 > x->dims[2 + d]) {
+        /* The one of 3 dimensions does not take a pool that just fits. */
+        if (shape->sizes[2 + d] + kdl__part(pools, d) - 1 > x->dims[2 + d] - (nd == 3)) {
             const char *name = names[kdl__window_slot(nd, d)];
             kdl__fail_at(x->ctx, "kdl_f_fractional_max_pool", KDL_ERROR_RUNTIME,
                          "fractional_max_pool%dd%s(): pool %s %" PRId64

@@ -55,7 +55,14 @@ static bool check_slopes(const kdl_tensor *input, const kdl_tensor *weight)
                      "prelu: Type promoting not supported. Got %s and %s",
                      kdl_dtype_scalar_name(input->storage->dtype),
                      kdl_dtype_scalar_name(weight->storage->dtype));
-    else if (weight->numel != 1 && (weight->numel != channels || weight->ndim != 1))
+    else if (input->ndim == 0 && weight->numel != 1)
+        kdl__fail_at(input->ctx, "kdl_f_prelu", KDL_ERROR_RUNTIME,
+                     "Not allow zero-dim input tensor.");
+    else if ((weight->numel == 1 || weight->numel == channels) && weight->ndim > 1)
+        kdl__fail_at(input->ctx, "kdl_f_prelu", KDL_ERROR_RUNTIME,
+                     "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = %d",
+                     weight->ndim);
+    else if (weight->numel != 1 && weight->numel != channels)
         kdl__fail_at(input->ctx, "kdl_f_prelu", KDL_ERROR_RUNTIME,
                      "Mismatch of parameter numbers and input channel size. Found parameter "
                      "numbers = %" PRId64 " and channel size = %" PRId64 ".",

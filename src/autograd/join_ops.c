@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "autograd/function.h"
+#include "autograd/loss.h"
 #include "kindling/functional.h"
 
 /* ---- cat, stack -------------------------------------------------------------------------- */
@@ -29,11 +30,16 @@ static bool cat_sizes(kdl_tensor *const *tensors, int count, int dim, kdl_shape 
     *shape = kdl_tensor_shape(first);
     for (int i = 1; i < count; i++) {
         const kdl_tensor *tensor = tensors[i];
-        if (tensor->ndim != first->ndim || tensor->storage->dtype != first->storage->dtype) {
+        if (tensor->ndim != first->ndim) {
             kdl__fail_at(first->ctx, "kdl_cat", KDL_ERROR_RUNTIME,
-                         "Tensors must have same number of dimensions and dtype: got %d (%s) and "
-                         "%d (%s)",
-                         first->ndim, kdl_dtype_name(first->storage->dtype), tensor->ndim,
+                         "Tensors must have same number of dimensions: got %d and %d", first->ndim,
+                         tensor->ndim);
+            return false;
+        }
+        if (tensor->storage->dtype != first->storage->dtype) {
+            kdl__fail_at(first->ctx, "kdl_cat", KDL_ERROR_NOT_IMPLEMENTED,
+                         "tensors of one dtype are needed, not of %s and %s",
+                         kdl_dtype_name(first->storage->dtype),
                          kdl_dtype_name(tensor->storage->dtype));
             return false;
         }
@@ -89,13 +95,31 @@ kdl_tensor *kdl_cat(kdl_tensor *const *tensors, int count, int dim)
     return result;
 }
 
+static bool check_stack(kdl_tensor *const *tensors, int count)
+{
+    const kdl_tensor *first = tensors[0];
+    for (int i = 1; i < count; i++) {
+        if (kdl__same_sizes(first, tensors[i]))
+            continue;
+        kdl__fail_at(first->ctx, "kdl_stack", KDL_ERROR_RUNTIME,
+                     "stack expects each tensor to be equal size, but got %s at entry 0 and %s at "
+                     "entry %d",
+                     kdl__shape_text(first->ndim, first->dims).chars,
+                     kdl__shape_text(tensors[i]->ndim, tensors[i]->dims).chars, i);
+        return false;
+    }
+    return true;
+}
+
 kdl_tensor *kdl_stack(kdl_tensor *const *tensors, int count, int dim)
 {
     if (count < 1 || !kdl__usable(__func__, count, tensors))
         return NULL;
     kdl_context *ctx = tensors[0]->ctx;
     dim = kdl__wrap_dim(ctx, dim, tensors[0]->ndim + 1);
-    kdl_tensor **wide = dim < 0 ? NULL : kdl__alloc_zeroed(ctx, (size_t)count, sizeof *wide);
+    if (dim < 0 || !check_stack(tensors, count))
+        return NULL;
+    kdl_tensor **wide = kdl__alloc_zeroed(ctx, (size_t)count, sizeof *wide);
     for (int i = 0; wide && i < count && !kdl__failed(ctx); i++)
         wide[i] = kdl_unsqueeze(tensors[i], dim);
     kdl_tensor *result = wide && !kdl__failed(ctx) ? kdl_cat(wide, count, dim) : NULL;

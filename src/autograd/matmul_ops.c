@@ -69,24 +69,103 @@ static const kdl__function_class bmm_class = { "BmmBackward0", matmul_backward }
 
 /* ---- matmul ------------------------------------------------------------------------------ */
 
+/* PyTorch's functions that matmul() leads to; each has words of its own. */
+typedef enum product_kind { DOT, MV, MM, BMM } product_kind;
+
+static product_kind product_of(const kdl_tensor *a, const kdl_tensor *b)
+{
+    if (b->ndim == 1)
+        return a->ndim == 1 ? DOT : MV;
+    return a->ndim > 2 && b->ndim > 2 ? BMM : MM;
+}
+
+static void fail_dtypes(const kdl_tensor *a, const kdl_tensor *b, const char *place)
+{
+    kdl_dtype left = a->storage->dtype, right = b->storage->dtype;
+    const char *m = kdl_dtype_scalar_name(left), *n = kdl_dtype_scalar_name(right);
+    switch (product_of(a, b)) {
+    case DOT:
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "dot : expected both vectors to have same dtype, but found %s and %s", m, n);
+        return;
+    case MV:
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "addmv input tensors must have the same dtype, but got %s, %s, and %s", n, m,
+                     n);
+        return;
+    case MM:
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "expected m1 and m2 to have the same dtype, but got: %s != %s",
+                     kdl__dtype_cpp_name(left), kdl__dtype_cpp_name(right));
+        return;
+    case BMM:
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME, "expected scalar type %s but found %s", m,
+                     n);
+    }
+}
+
+/* The sizes but the last, or the last two, as one: how many rows, or matrices. */
+static int64_t count_before(const kdl_tensor *tensor, int last)
+{
+    int64_t count = 1;
+    for (int d = 0; d < tensor->ndim - last; d++)
+        count *= tensor->dims[d];
+    return count;
+}
+
+static void fail_sizes(const kdl_tensor *a, const kdl_tensor *b, const char *place)
+{
+    int64_t k = a->dims[a->ndim - 1], l = b->dims[b->ndim - (b->ndim > 1 ? 2 : 1)];
+    int64_t rows = count_before(a, 1), columns = b->dims[b->ndim - 1];
+    switch (product_of(a, b)) {
+    case DOT:
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "inconsistent tensor size, expected tensor [%" PRId64 "] and src [%" PRId64
+                     "] to have the same number of elements, but got %" PRId64 " and %" PRId64
+                     " elements respectively",
+                     k, l, k, l);
+        return;
+    case MV:
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "size mismatch, got input (%" PRId64 "), mat (%" PRId64 "x%" PRId64
+                     "), vec (%" PRId64 ")",
+                     rows, rows, k, l);
+        return;
+    case MM:
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "mat1 and mat2 shapes cannot be multiplied (%" PRId64 "x%" PRId64
+                     " and %" PRId64 "x%" PRId64 ")",
+                     rows, k, l, columns);
+        return;
+    case BMM:
+        rows = count_before(a, 2);
+        if (rows < count_before(b, 2))
+            rows = count_before(b, 2);
+        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
+                     "Expected size for first two dimensions of batch2 tensor to be: [%" PRId64
+                     ", %" PRId64 "] but got: [%" PRId64 ", %" PRId64 "].",
+                     rows, k, rows, l);
+    }
+}
+
+/* Batches may not fit either: product_sizes() says so. */
 static bool check_product(kdl_tensor *a, kdl_tensor *b, const char *place)
 {
     kdl_tensor *both[] = { a, b };
     if (!kdl__usable(place, 2, both))
         return false;
-    kdl_dtype left = a->storage->dtype, right = b->storage->dtype;
-    if (left != right)
-        kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
-                     "expected m1 and m2 to have the same dtype, but got: %s != %s",
-                     kdl_dtype_scalar_name(left), kdl_dtype_scalar_name(right));
-    else if (a->ndim == 0 || b->ndim == 0)
+    if (a->ndim == 0 || b->ndim == 0)
         kdl__fail_at(a->ctx, place, KDL_ERROR_RUNTIME,
                      "both arguments to matmul need to be at least 1D, but they are %dD and %dD",
                      a->ndim, b->ndim);
-    else if (!kdl_dtype_is_floating_point(left))
+    else if (a->storage->dtype != b->storage->dtype)
+        fail_dtypes(a, b, place);
+    else if (a->dims[a->ndim - 1] != b->dims[b->ndim - (b->ndim > 1 ? 2 : 1)])
+        fail_sizes(a, b, place);
+    else if (!kdl_dtype_is_floating_point(a->storage->dtype))
         kdl__fail_at(a->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
                      "not implemented for tensors of %s: convert them with kdl_to()",
-                     kdl_dtype_name(left));
+                     kdl_dtype_name(a->storage->dtype));
     return !kdl__failed(a->ctx);
 }
 
@@ -227,37 +306,69 @@ static void linear_backward(kdl__function *function, kdl_tensor *grad)
 
 static const kdl__function_class linear_class = { "AddmmBackward0", linear_backward };
 
+static bool check_linear_dtypes(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
+                                const char *place)
+{
+    kdl_dtype x = input->storage->dtype, w = weight->storage->dtype;
+    kdl_dtype b = bias ? bias->storage->dtype : w;
+    if (x == w && b == w && kdl_dtype_is_floating_point(x))
+        return true;
+    if (x == w && b == w)
+        kdl__fail_at(input->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                     "not implemented for tensors of %s: convert them with kdl_to()",
+                     kdl_dtype_name(x));
+    else if (bias)
+        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                     "%s and mat2 must have the same dtype, but got %s and %s",
+                     b != w ? "self" : "mat1", kdl_dtype_scalar_name(b != w ? b : x),
+                     kdl_dtype_scalar_name(w));
+    else
+        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                     "expected m1 and m2 to have the same dtype, but got: %s != %s",
+                     kdl__dtype_cpp_name(x), kdl__dtype_cpp_name(w));
+    return false;
+}
+
 static bool check_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias)
 {
     const char *place = "kdl_f_linear";
-    if (!check_product(input, weight, place) || (bias && !check_product(input, bias, place)))
+    kdl_tensor *all[] = { input, weight, bias };
+    if (!kdl__usable(place, bias ? 3 : 2, all))
         return false;
-    if (weight->ndim != 2 || (bias && bias->ndim != 1)) {
-        kdl__fail_at(input->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                     "a weight of 2 dimensions and a bias of 1 are needed, not of %d and %d",
-                     weight->ndim, bias ? bias->ndim : 1);
-    } else if (input->dims[input->ndim - 1] != weight->dims[1]) {
-        int64_t k = input->dims[input->ndim - 1];
-        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+    kdl_context *ctx = input->ctx;
+    int64_t rows = count_before(input, 1);
+    if (input->ndim == 0 || weight->ndim == 0)
+        kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                     "both arguments to linear need to be at least 1D, but they are %dD and %dD",
+                     input->ndim, weight->ndim);
+    else if (weight->ndim > 2)
+        kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
+                     "t() expects a tensor with <= 2 dimensions, but self is %dD", weight->ndim);
+    else if (weight->ndim == 1)
+        kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "mat2 must be a matrix, got 1-D tensor");
+    else if (!check_linear_dtypes(input, weight, bias, place))
+        return false;
+    else if (input->dims[input->ndim - 1] != weight->dims[1])
+        kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
                      "mat1 and mat2 shapes cannot be multiplied (%" PRId64 "x%" PRId64
                      " and %" PRId64 "x%" PRId64 ")",
-                     k ? input->numel / k : 0, k, weight->dims[1], weight->dims[0]);
-    } else if (bias && bias->dims[0] != weight->dims[0]) {
-        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                     rows, input->dims[input->ndim - 1], weight->dims[1], weight->dims[0]);
+    else if (bias && bias->ndim != 1)
+        kdl__fail_at(ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                     "a bias of 1 dimension is needed, not of %d", bias->ndim);
+    else if (bias && bias->dims[0] != weight->dims[0])
+        kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,
                      "The expanded size of the tensor (%" PRId64 ") must match the existing size "
-                     "(%" PRId64 ") at non-singleton dimension 1.",
-                     weight->dims[0], bias->dims[0]);
-    }
-    return !kdl__failed(input->ctx);
+                     "(%" PRId64 ") at non-singleton dimension 1.  Target sizes: [%" PRId64
+                     ", %" PRId64 "].  Tensor sizes: [%" PRId64 "]",
+                     weight->dims[0], bias->dims[0], rows, weight->dims[0], bias->dims[0]);
+    return !kdl__failed(ctx);
 }
 
 /* All but the last dimension made one. One reference. */
 static kdl_tensor *as_rows_of(kdl_tensor *tensor)
 {
-    int64_t rows = 1;
-    for (int d = 0; d < tensor->ndim - 1; d++)
-        rows *= tensor->dims[d];
-    return kdl_reshape(tensor, KDL_SHAPE(rows, tensor->dims[tensor->ndim - 1]));
+    return kdl_reshape(tensor, KDL_SHAPE(count_before(tensor, 1), tensor->dims[tensor->ndim - 1]));
 }
 
 /* Back to the input's batch. Consumes `rows`. */

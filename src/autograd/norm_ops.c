@@ -82,6 +82,64 @@ static kdl_tensor *scale_and_shift(kdl_tensor *x, kdl_tensor *weight, kdl_tensor
     return x;
 }
 
+/* ---- what fits --------------------------------------------------------------------------- */
+
+/* Parameters have the input's dtype; of f16 and bf16 they may be f32. The first one decides which. */
+static bool check_dtypes(const kdl_tensor *input, kdl_tensor *const operands[], int count,
+                         const char *place)
+{
+    kdl_dtype dtype = input->storage->dtype, first = dtype;
+    for (int i = count - 1; i >= 0; i--)
+        if (operands[i])
+            first = operands[i]->storage->dtype;
+    kdl_dtype wanted = first == dtype ? dtype : KDL_F32;
+    for (int i = 0; i < count; i++) {
+        if (!operands[i] || operands[i]->storage->dtype == wanted)
+            continue;
+        if (first != dtype)
+            kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                         "mixed dtype (CPU): expect parameter to have scalar type of Float");
+        else
+            kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                         "expected scalar type %s but found %s", kdl_dtype_scalar_name(dtype),
+                         kdl_dtype_scalar_name(operands[i]->storage->dtype));
+        return false;
+    }
+    if (first == dtype || dtype == KDL_F16 || dtype == KDL_BF16)
+        return true;
+    kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                 "mixed dtype (CPU): all inputs must share same datatype.");
+    return false;
+}
+
+static bool check_like_shape(const kdl_tensor *operand, const char *name, const kdl_shape *shape,
+                             const char *place)
+{
+    if (!operand ||
+        (operand->ndim == shape->ndim &&
+         memcmp(operand->dims, shape->sizes, (size_t)shape->ndim * sizeof *shape->sizes) == 0))
+        return true;
+    kdl__fail_at(operand->ctx, place, KDL_ERROR_RUNTIME,
+                 "Expected %s to be of same shape as normalized_shape, but got %s of shape %s and "
+                 "normalized_shape = %s",
+                 name, name, kdl__shape_text(operand->ndim, operand->dims).chars,
+                 kdl__shape_text(shape->ndim, shape->sizes).chars);
+    return false;
+}
+
+static bool check_channel_vector(const kdl_tensor *operand, const char *name,
+                                 const kdl_tensor *input, const char *place)
+{
+    if (!operand || (operand->ndim == 1 && operand->dims[0] == input->dims[1]))
+        return true;
+    kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
+                 "Expected %s to be a vector of size equal to the number of channels in input, but "
+                 "got %s of shape %s and input of shape %s",
+                 name, name, kdl__shape_text(operand->ndim, operand->dims).chars,
+                 kdl__shape_text(input->ndim, input->dims).chars);
+    return false;
+}
+
 /* ---- layers, groups ---------------------------------------------------------------------- */
 
 static bool ends_in(const kdl_tensor *input, const kdl_shape *shape)
@@ -92,19 +150,35 @@ static bool ends_in(const kdl_tensor *input, const kdl_shape *shape)
                0;
 }
 
+/* `centered`: layer_norm(), which has other words than rms_norm(). */
+static bool check_end(const kdl_tensor *x, const kdl_shape *shape, bool centered, const char *place)
+{
+    if (ends_in(x, shape))
+        return true;
+    if (!centered && x->ndim < shape->ndim)
+        kdl__fail_at(x->ctx, place, KDL_ERROR_VALUE,
+                     "Input tensor must have at least %d dimensions, but got %d", shape->ndim,
+                     x->ndim);
+    else
+        kdl__fail_at(x->ctx, place, KDL_ERROR_RUNTIME,
+                     "Given normalized_shape=%s, expected input with shape [*%s%s, but got input "
+                     "of size%s",
+                     kdl__shape_text(shape->ndim, shape->sizes).chars, centered ? ", " : "",
+                     kdl__shape_text(shape->ndim, shape->sizes).chars + 1,
+                     kdl__shape_text(x->ndim, x->dims).chars);
+    return false;
+}
+
 static kdl_tensor *norm_of_last(kdl_tensor *input, const kdl_shape *shape, kdl_tensor *weight,
                                 kdl_tensor *bias, double eps, bool centered, const char *place)
 {
     kdl_tensor *x = kdl__row_major(input, place);
     if (!x)
         return NULL;
-    if (!ends_in(x, shape)) {
-        kdl__fail_at(x->ctx, place, KDL_ERROR_RUNTIME,
-                     "Given normalized_shape=%s, expected input with shape [*, %s], but got input "
-                     "of size%s",
-                     kdl__shape_text(shape->ndim, shape->sizes).chars,
-                     kdl__shape_text(shape->ndim, shape->sizes).chars + 1,
-                     kdl__shape_text(x->ndim, x->dims).chars);
+    kdl_tensor *const operands[] = { weight, bias };
+    if (!check_like_shape(weight, "weight", shape, place) ||
+        !check_like_shape(bias, "bias", shape, place) || !check_end(x, shape, centered, place) ||
+        (centered && !check_dtypes(input, operands, 2, place))) {
         kdl_tensor_release(x);
         return NULL;
     }
@@ -144,8 +218,11 @@ static bool has_channels(const kdl_tensor *x, const char *place)
 kdl_tensor *kdl_f_group_norm(kdl_tensor *input, int64_t groups, kdl_tensor *weight,
                              kdl_tensor *bias, double eps)
 {
+    kdl_tensor *const operands[] = { weight, bias };
     kdl_tensor *x = kdl__row_major(input, __func__), *result = NULL;
-    if (x && has_channels(x, __func__)) {
+    if (x && has_channels(x, __func__) && check_channel_vector(weight, "weight", x, __func__) &&
+        check_channel_vector(bias, "bias", x, __func__) &&
+        check_dtypes(input, operands, 2, __func__)) {
         if (groups < 1 || x->dims[1] % groups) {
             kdl__fail(x->ctx, KDL_ERROR_RUNTIME,
                       "Expected number of channels in input to be divisible by num_groups, but got "
@@ -178,7 +255,8 @@ bool kdl__check_channels(const kdl_tensor *input, kdl_tensor *const vectors[4], 
                      times * input->dims[1], times * vectors[i]->numel);
         return false;
     }
-    return true;
+    kdl_tensor *const operands[] = { vectors[2], vectors[3], vectors[0], vectors[1] };
+    return check_dtypes(input, operands, 4, place);
 }
 
 /* running = (1 - momentum) running + momentum batch; the variance as of a sample. */
@@ -243,7 +321,7 @@ kdl_tensor *kdl_f_batch_norm(kdl_tensor *input, kdl_tensor *running_mean, kdl_te
 {
     kdl_tensor *const vectors[] = { running_mean, running_var, weight, bias };
     kdl_tensor *x = kdl__row_major(input, __func__), *result = NULL;
-    if (x && has_channels(x, __func__) && kdl__check_channels(x, vectors, 1, __func__)) {
+    if (x && has_channels(x, __func__) && kdl__check_channels(input, vectors, 1, __func__)) {
         if (training)
             result = by_batch(x, running_mean, running_var, momentum, eps);
         else if (running_mean && running_var)

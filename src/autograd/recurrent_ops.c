@@ -303,6 +303,13 @@ static bool check_state(const layers *l, kdl_tensor *input, kdl_tensor *const *h
     kdl_tensor *given = hx[state];
     if (kdl__check_contexts(input, given, names[l->cell]))
         return false;
+    if (given->storage->dtype != input->storage->dtype) {
+        kdl__fail_at(input->ctx, names[l->cell], KDL_ERROR_RUNTIME,
+                     "mat1 and mat2 must have the same dtype, but got %s and %s",
+                     kdl_dtype_scalar_name(given->storage->dtype),
+                     kdl_dtype_scalar_name(input->storage->dtype));
+        return false;
+    }
     const int64_t expected[] = { l->options.num_layers * l->directions, l->sizes.batch,
                                  state_width(l, state) };
     const int64_t sizes[] = { given->dims[0], is_batched(l, input) ? given->dims[1] : 1,

@@ -45,11 +45,19 @@ static kdl_tensor *gathered(kdl_tensor *x, kdl_tensor *places, int64_t run, kdl_
 
 static bool check_index_dtype(const kdl_tensor *index, const char *place)
 {
-    if (index->storage->dtype == KDL_I64)
+    if (index->storage->dtype == KDL_I64 || index->storage->dtype == KDL_I32)
         return true;
-    kdl__fail_at(index->ctx, place, KDL_ERROR_RUNTIME, "expected an index of int64, not of %s",
-                 kdl_dtype_name(index->storage->dtype));
+    kdl__fail_at(index->ctx, place, KDL_ERROR_RUNTIME, "%s(): Expected dtype %s for index",
+                 place + sizeof "kdl_" - 1,
+                 strcmp(place, "kdl_index_select") == 0 ? "int32 or int64" : "int32/int64");
     return false;
+}
+
+/* An index as i64, row-major. One reference. */
+static kdl_tensor *index_rows(kdl_tensor *index)
+{
+    kdl__scope scope = { 0 };
+    return kdl__close(&scope, kdl_contiguous(kdl__hold(&scope, kdl_to(index, KDL_I64))));
 }
 
 static bool check_bounds(const kdl_tensor *index, const int64_t *values, int dim, int64_t size,
@@ -118,7 +126,7 @@ kdl_tensor *kdl_gather(kdl_tensor *tensor, int dim, kdl_tensor *index)
         return NULL;
     kdl__scope scope = { 0 };
     kdl_tensor *x = kdl__hold(&scope, kdl_contiguous(tensor));
-    kdl_tensor *rows = kdl__hold(&scope, kdl_contiguous(index)), *result = NULL;
+    kdl_tensor *rows = kdl__hold(&scope, index_rows(index)), *result = NULL;
     if (x && rows)
         result = gathered(x, gather_places(x, rows, dim, __func__), 1, kdl_tensor_shape(rows),
                           &gather_class);
@@ -168,7 +176,7 @@ kdl_tensor *kdl_index_select(kdl_tensor *tensor, int dim, kdl_tensor *index)
         return NULL;
     kdl__scope scope = { 0 };
     kdl_tensor *x = kdl__hold(&scope, kdl_contiguous(tensor));
-    kdl_tensor *rows = kdl__hold(&scope, kdl_contiguous(index)), *result = NULL;
+    kdl_tensor *rows = kdl__hold(&scope, index_rows(index)), *result = NULL;
     kdl_shape shape = kdl_tensor_shape(tensor);
     if (shape.ndim)
         shape.sizes[dim] = index->numel;
@@ -287,7 +295,7 @@ static kdl_tensor *scatter(kdl_tensor *tensor, int dim, kdl_tensor *index, kdl_t
         kdl__hold(&scope, add ? kdl__operand(tensor, place) : kdl_tensor_retain(tensor));
     kdl_tensor *part = kdl__hold(&scope, x ? part_for(src, index, place) : NULL);
     kdl_tensor *source = kdl__hold(&scope, part ? kdl_to(part, x->storage->dtype) : NULL);
-    kdl_tensor *rows = kdl__hold(&scope, kdl__in_rows(source ? index : NULL)), *result = NULL;
+    kdl_tensor *rows = kdl__hold(&scope, source ? index_rows(index) : NULL), *result = NULL;
     kdl_tensor *places = rows ? gather_places(tensor, rows, dim, place) : NULL;
     if (places)
         result = put(x, source, places, 1, class);
@@ -333,7 +341,7 @@ kdl_tensor *kdl_index_add(kdl_tensor *tensor, int dim, kdl_tensor *index, kdl_te
     kdl_tensor *x = kdl__hold(&scope, kdl__operand(tensor, __func__));
     kdl_tensor *wide = kdl__hold(&scope, x ? kdl_to(source, x->storage->dtype) : NULL);
     kdl_tensor *scaled = alpha == 1 ? wide : kdl__hold(&scope, kdl_mul(wide, alpha));
-    kdl_tensor *rows = kdl__hold(&scope, kdl__in_rows(scaled ? index : NULL)), *result = NULL;
+    kdl_tensor *rows = kdl__hold(&scope, scaled ? index_rows(index) : NULL), *result = NULL;
     kdl_tensor *places = rows ? select_places(tensor, rows, dim, __func__) : NULL;
     if (places)
         result = put(x, scaled, places, run_behind(tensor, dim), &index_add_class);
@@ -341,15 +349,6 @@ kdl_tensor *kdl_index_add(kdl_tensor *tensor, int dim, kdl_tensor *index, kdl_te
 }
 
 /* ---- masks ------------------------------------------------------------------------------- */
-
-static bool check_mask(const kdl_tensor *mask, const char *place)
-{
-    if (mask->storage->dtype == KDL_BOOL)
-        return true;
-    kdl__fail_at(mask->ctx, place, KDL_ERROR_RUNTIME, "%s: expected BoolTensor for mask",
-                 place + sizeof "kdl_" - 1);
-    return false;
-}
 
 /* Where a mask (row-major) is true. */
 static kdl_tensor *true_places(kdl_tensor *mask)
@@ -369,10 +368,14 @@ static kdl_tensor *true_places(kdl_tensor *mask)
 kdl_tensor *kdl_masked_select(kdl_tensor *tensor, kdl_tensor *mask)
 {
     kdl_tensor *both[] = { tensor, mask };
-    if (!kdl__usable(__func__, 2, both) || !check_mask(mask, __func__))
+    if (!kdl__usable(__func__, 2, both))
         return NULL;
-    kdl_shape shape = kdl_tensor_shape(tensor);
-    if (!kdl__broadcast(tensor->ctx, &shape, mask))
+    if (mask->storage->dtype != KDL_BOOL) {
+        kdl__fail(mask->ctx, KDL_ERROR_RUNTIME, "masked_select: expected BoolTensor for mask");
+        return NULL;
+    }
+    kdl_shape shape = kdl_tensor_shape(mask);
+    if (!kdl__broadcast(tensor->ctx, &shape, tensor))
         return NULL;
     kdl__scope scope = { 0 };
     kdl_tensor *x = kdl__hold(&scope, kdl_expand(tensor, shape)), *result = NULL;
@@ -390,8 +393,14 @@ kdl_tensor *kdl_masked_select(kdl_tensor *tensor, kdl_tensor *mask)
 kdl_tensor *kdl_masked_fill(kdl_tensor *tensor, kdl_tensor *mask, double value)
 {
     kdl_tensor *both[] = { tensor, mask };
-    if (!kdl__usable(__func__, 2, both) || !check_mask(mask, __func__))
+    if (!kdl__usable(__func__, 2, both))
         return NULL;
+    if (mask->storage->dtype != KDL_BOOL) {
+        kdl__fail(mask->ctx, KDL_ERROR_RUNTIME,
+                  "masked_fill_ only supports boolean masks, but got mask with dtype %s",
+                  kdl__dtype_cpp_name(mask->storage->dtype));
+        return NULL;
+    }
     kdl__scope scope = { 0 };
     kdl_tensor *number = kdl__hold(
         &scope, kdl_full(tensor->ctx, KDL_SCALAR_SHAPE, value, .dtype = tensor->storage->dtype));

@@ -116,8 +116,13 @@ static kdl_tensor *extremes(kdl_tensor *tensor, int dim, bool keepdim, bool leas
                             const char *place)
 {
     kdl__scope scope = { 0 };
+    const int given = dim;
     int64_t count = length_of(tensor, &dim);
-    kdl_tensor *x = kdl__hold(&scope, count < 0 ? NULL : kdl__operand(tensor, place));
+    if (count == 0)
+        kdl__fail_at(tensor->ctx, place, KDL_ERROR_INDEX,
+                     "%s(): Expected reduction dim %d to have non-zero size.",
+                     least ? "amin" : "amax", given);
+    kdl_tensor *x = kdl__hold(&scope, count <= 0 ? NULL : kdl__operand(tensor, place));
     if (!x)
         return NULL;
     const kdl__tape *tape = kdl__no_grad(x->ctx);
@@ -259,7 +264,13 @@ static kdl_tensor *norm_of(kdl_tensor *x, double p, int dim, bool keepdim)
 kdl_tensor *kdl_norm_dim(kdl_tensor *tensor, double p, int dim, bool keepdim)
 {
     kdl__scope scope = { 0 };
+    const int given = dim;
     int64_t count = length_of(tensor, &dim);
+    if (count == 0 && isinf(p))
+        kdl__fail(tensor->ctx, KDL_ERROR_RUNTIME,
+                  "linalg.vector_norm cannot compute the %s norm on the dimension %dbecause this "
+                  "dimension is empty and the operation does not have an identity",
+                  p > 0 ? "inf" : "-inf", given);
     kdl_tensor *x = kdl__hold(&scope, count < 0 ? NULL : kdl__operand(tensor, __func__));
     if (!x)
         return NULL;

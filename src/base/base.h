@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include "base/cpu.h"
 #include "kindling/base.h"
+#include "kindling/dtype.h"
 
 /* Marks what libkindling_train takes from libkindling: private all the same. */
 #define KDL__SHARED KDL_API
@@ -62,6 +63,9 @@ static inline bool kdl__failed(const kdl_context *ctx)
 
 /* Hands a warning to the context's callback. */
 KDL__SHARED void kdl__warn(kdl_context *ctx, const char *format, ...) KDL_PRINTF(2, 3);
+
+/* The C++ type of an element, where PyTorch's messages say that: "long int" (a static string). */
+KDL__SHARED const char *kdl__dtype_cpp_name(kdl_dtype dtype);
 
 /*
  * Memory from the context's allocator. On failure, or when count * size overflows, these record

@@ -2,23 +2,24 @@
 /* The table of element types. */
 #include <string.h>
 
+#include "base/base.h"
 #include "kindling/dtype.h"
 
 /* `names`: PyTorch's first, then its alias if it has one, then the short form. */
 static const struct {
     const char *names[3];
-    const char *scalar_name;
+    const char *scalar_name, *cpp_name;
     size_t nbytes;
     bool floating_point;
 } dtypes[KDL_DTYPE_COUNT] = {
-    [KDL_F32] = { { "float32", "float", "f32" }, "Float", 4, true },
-    [KDL_F64] = { { "float64", "double", "f64" }, "Double", 8, true },
-    [KDL_F16] = { { "float16", "half", "f16" }, "Half", 2, true },
-    [KDL_BF16] = { { "bfloat16", NULL, "bf16" }, "BFloat16", 2, true },
-    [KDL_I64] = { { "int64", "long", "i64" }, "Long", 8, false },
-    [KDL_I32] = { { "int32", "int", "i32" }, "Int", 4, false },
-    [KDL_U8] = { { "uint8", NULL, "u8" }, "Byte", 1, false },
-    [KDL_BOOL] = { { "bool", NULL, NULL }, "Bool", 1, false },
+    [KDL_F32] = { { "float32", "float", "f32" }, "Float", "float", 4, true },
+    [KDL_F64] = { { "float64", "double", "f64" }, "Double", "double", 8, true },
+    [KDL_F16] = { { "float16", "half", "f16" }, "Half", "c10::Half", 2, true },
+    [KDL_BF16] = { { "bfloat16", NULL, "bf16" }, "BFloat16", "c10::BFloat16", 2, true },
+    [KDL_I64] = { { "int64", "long", "i64" }, "Long", "long int", 8, false },
+    [KDL_I32] = { { "int32", "int", "i32" }, "Int", "int", 4, false },
+    [KDL_U8] = { { "uint8", NULL, "u8" }, "Byte", "unsigned char", 1, false },
+    [KDL_BOOL] = { { "bool", NULL, NULL }, "Bool", "bool", 1, false },
 };
 
 static bool known(kdl_dtype dtype)
@@ -39,6 +40,11 @@ const char *kdl_dtype_name(kdl_dtype dtype)
 const char *kdl_dtype_scalar_name(kdl_dtype dtype)
 {
     return known(dtype) ? dtypes[dtype].scalar_name : "";
+}
+
+const char *kdl__dtype_cpp_name(kdl_dtype dtype)
+{
+    return known(dtype) ? dtypes[dtype].cpp_name : "";
 }
 
 bool kdl_dtype_is_floating_point(kdl_dtype dtype)

@@ -61,8 +61,8 @@ static void where_i64(const void *arguments, char *const *data, const int64_t *s
 
 kdl_tensor *kdl__compute_where(kdl_tensor *mask, kdl_tensor *a, kdl_tensor *b)
 {
-    kdl_shape shape = kdl_tensor_shape(a);
-    if (!kdl__broadcast(a->ctx, &shape, b) || !kdl__broadcast(a->ctx, &shape, mask))
+    kdl_shape shape = kdl_tensor_shape(mask);
+    if (!kdl__broadcast(a->ctx, &shape, a) || !kdl__broadcast(a->ctx, &shape, b))
         return NULL;
     kdl_tensor *result = kdl__new_values(a->ctx, a->storage->dtype, shape.ndim, shape.sizes);
     kdl_tensor *operands[] = { result, mask, a, b };

@@ -8,17 +8,6 @@
 #include "kernels/kernels.h"
 #include "random/distributions.h"
 
-/* The C++ type's name, where PyTorch's messages use that. */
-static const char *cpp_name(kdl_dtype dtype)
-{
-    static const char *const names[KDL_DTYPE_COUNT] = {
-        [KDL_F32] = "float",          [KDL_F64] = "double",   [KDL_F16] = "c10::Half",
-        [KDL_BF16] = "c10::BFloat16", [KDL_I64] = "long int", [KDL_I32] = "int",
-        [KDL_U8] = "unsigned char",   [KDL_BOOL] = "bool",
-    };
-    return names[dtype];
-}
-
 static kdl_status not_implemented(kdl_context *ctx, const char *place, const char *kernel,
                                   kdl_dtype dtype)
 {
@@ -30,7 +19,7 @@ static kdl_status out_of_bounds(kdl_context *ctx, const char *place, const char 
                                 kdl_dtype dtype)
 {
     return kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "%s is out of bounds for %s", name,
-                        cpp_name(dtype));
+                        kdl__dtype_cpp_name(dtype));
 }
 
 static kdl_status check_uniform(kdl_context *ctx, const char *place, const kdl__fill *fill)
@@ -139,7 +128,7 @@ kdl_status kdl__fill_check(kdl_context *ctx, const char *place, const kdl__fill 
     if (status)
         return status;
     if (fill->distribution == KDL__CAUCHY && !kdl_dtype_is_floating_point(fill->dtype))
-        return continuous_only(ctx, place, "Cauchy", cpp_name(fill->dtype));
+        return continuous_only(ctx, place, "Cauchy", kdl__dtype_cpp_name(fill->dtype));
     return fill->numel == 0 ? KDL_OK : check_dtype(ctx, place, fill);
 }
 
@@ -220,7 +209,7 @@ static void warn_if_imprecise(kdl_context *ctx, const char *name, kdl_dtype dtyp
                   "%s is out of bounds [-(2^%d), 2^%d]. Due to precision limitations %s can "
                   "support discrete uniform distribution only within this range. This warning will "
                   "become an error in version 1.7 release, please fix the code in advance",
-                  name, digits, digits, cpp_name(dtype));
+                  name, digits, digits, kdl__dtype_cpp_name(dtype));
 }
 
 kdl_status kdl__fill_set_range(kdl_context *ctx, const char *place, kdl__fill *fill, int64_t from,
