@@ -80,7 +80,10 @@ KDL_API kdl_tensor *kdl_multinomial_with(kdl_tensor *tensor, int64_t num_samples
 
 /* ---- putting together and taking apart ------------------------------------------------------ */
 
-/** torch.cat(tensors, dim) and torch.stack(tensors, dim), of `count` tensors of one dtype. */
+/**
+ * torch.cat(tensors, dim) and torch.stack(tensors, dim), of `count` tensors, at least one (of none
+ * there is no context to hold the error: NULL), of one dtype.
+ */
 KDL_API kdl_tensor *kdl_cat(kdl_tensor *const *tensors, int count, int dim);
 KDL_API kdl_tensor *kdl_stack(kdl_tensor *const *tensors, int count, int dim);
 /**

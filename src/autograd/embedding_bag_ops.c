@@ -236,6 +236,15 @@ static bag_call *fixed_bags(const kdl_tensor *input)
 /* One whose bags begin at the offsets. */
 static bag_call *bags_at(const kdl_tensor *input, kdl_tensor *offsets, bool include_last)
 {
+    kdl_dtype dtype = offsets->storage->dtype;
+    if (dtype != KDL_I64 && dtype != KDL_I32) {
+        kdl__fail_at(input->ctx, "kdl_f_embedding_bag", KDL_ERROR_RUNTIME,
+                     "Expected tensor for argument #1 'offsets' to have one of the following "
+                     "scalar types: Long, Int; but got torch.%sTensor instead (while checking "
+                     "arguments for embedding_bag)",
+                     kdl_dtype_scalar_name(dtype));
+        return NULL;
+    }
     kdl__scope scope = { 0 };
     kdl_tensor *whole = kdl__hold(&scope, kdl_to(offsets, KDL_I64));
     kdl_tensor *flat = kdl__hold(&scope, kdl_contiguous(whole));

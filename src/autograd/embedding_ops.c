@@ -55,9 +55,16 @@ static bool check_indices(const kdl__lookup *l, int64_t rows)
 {
     for (int64_t i = 0; i < l->indices->numel; i++) {
         if (l->values[i] < 0 || l->values[i] >= rows) {
-            kdl__fail_at(l->indices->ctx, l->place, KDL_ERROR_INDEX,
-                         "index out of range in self: %" PRId64 " in a table of %" PRId64 " rows",
-                         l->values[i], rows);
+            if (strcmp(l->name, "embedding_bag") == 0)
+                kdl__fail_at(l->indices->ctx, l->place, KDL_ERROR_RUNTIME,
+                             "Index %" PRId64 " of input takes value %" PRId64
+                             " which is not in the valid range [0, %" PRId64 ")",
+                             i, l->values[i], rows);
+            else
+                kdl__fail_at(l->indices->ctx, l->place, KDL_ERROR_INDEX,
+                             "index out of range in self: %" PRId64 " in a table of %" PRId64
+                             " rows",
+                             l->values[i], rows);
             return false;
         }
     }

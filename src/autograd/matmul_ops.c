@@ -217,8 +217,9 @@ static bool check_ndim(const kdl_tensor *tensor, int ndim, const char *name, con
 
 kdl_tensor *kdl_bmm(kdl_tensor *a, kdl_tensor *b)
 {
-    if (!check_product(a, b, __func__) || !check_ndim(a, 3, "batch1", __func__) ||
-        !check_ndim(b, 3, "batch2", __func__))
+    kdl_tensor *both[] = { a, b };
+    if (!kdl__usable(__func__, 2, both) || !check_ndim(a, 3, "batch1", __func__) ||
+        !check_ndim(b, 3, "batch2", __func__) || !check_product(a, b, __func__))
         return NULL;
     if (a->dims[0] != b->dims[0] || a->dims[2] != b->dims[1]) {
         kdl__fail(a->ctx, KDL_ERROR_RUNTIME,
@@ -230,20 +231,38 @@ kdl_tensor *kdl_bmm(kdl_tensor *a, kdl_tensor *b)
     return kdl_matmul(a, b);
 }
 
+/* `self`, what is added, may be NULL: then it is mm() that complains. */
+static bool check_addmm_dtypes(kdl_tensor *mat1, kdl_tensor *mat2, kdl_tensor *self,
+                               const char *place)
+{
+    kdl_dtype x = mat1->storage->dtype, w = mat2->storage->dtype;
+    kdl_dtype b = self ? self->storage->dtype : w;
+    if (x == w && b == w && kdl_dtype_is_floating_point(x))
+        return true;
+    if (x == w && b == w)
+        kdl__fail_at(mat1->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
+                     "not implemented for tensors of %s: convert them with kdl_to()",
+                     kdl_dtype_name(x));
+    else if (self)
+        kdl__fail_at(mat1->ctx, place, KDL_ERROR_RUNTIME,
+                     "%s and mat2 must have the same dtype, but got %s and %s",
+                     b != w ? "self" : "mat1", kdl_dtype_scalar_name(b != w ? b : x),
+                     kdl_dtype_scalar_name(w));
+    else
+        kdl__fail_at(mat1->ctx, place, KDL_ERROR_RUNTIME,
+                     "expected m1 and m2 to have the same dtype, but got: %s != %s",
+                     kdl__dtype_cpp_name(x), kdl__dtype_cpp_name(w));
+    return false;
+}
+
 kdl_tensor *kdl_addmm(kdl_tensor *input, kdl_tensor *mat1, kdl_tensor *mat2, double beta,
                       double alpha)
 {
     kdl_tensor *all[] = { mat1, mat2, input };
-    if (!kdl__usable(__func__, 3, all) || !check_product(mat1, mat2, __func__) ||
-        !check_ndim(mat1, 2, "mat1", __func__) || !check_ndim(mat2, 2, "mat2", __func__))
+    if (!kdl__usable(__func__, 3, all) || !check_ndim(mat1, 2, "mat1", __func__) ||
+        !check_ndim(mat2, 2, "mat2", __func__) ||
+        !check_addmm_dtypes(mat1, mat2, input, __func__) || !check_product(mat1, mat2, __func__))
         return NULL;
-    if (input->storage->dtype != mat1->storage->dtype) {
-        kdl__fail(input->ctx, KDL_ERROR_RUNTIME,
-                  "self and mat2 must have the same dtype, but got %s and %s",
-                  kdl_dtype_scalar_name(input->storage->dtype),
-                  kdl_dtype_scalar_name(mat1->storage->dtype));
-        return NULL;
-    }
     kdl__scope scope = { 0 };
     kdl_tensor *product = kdl__hold(&scope, kdl_matmul(mat1, mat2)), *wide;
     product = alpha == 1 ? product : kdl__hold(&scope, kdl_mul(product, alpha));
@@ -306,29 +325,6 @@ static void linear_backward(kdl__function *function, kdl_tensor *grad)
 
 static const kdl__function_class linear_class = { "AddmmBackward0", linear_backward };
 
-static bool check_linear_dtypes(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias,
-                                const char *place)
-{
-    kdl_dtype x = input->storage->dtype, w = weight->storage->dtype;
-    kdl_dtype b = bias ? bias->storage->dtype : w;
-    if (x == w && b == w && kdl_dtype_is_floating_point(x))
-        return true;
-    if (x == w && b == w)
-        kdl__fail_at(input->ctx, place, KDL_ERROR_NOT_IMPLEMENTED,
-                     "not implemented for tensors of %s: convert them with kdl_to()",
-                     kdl_dtype_name(x));
-    else if (bias)
-        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
-                     "%s and mat2 must have the same dtype, but got %s and %s",
-                     b != w ? "self" : "mat1", kdl_dtype_scalar_name(b != w ? b : x),
-                     kdl_dtype_scalar_name(w));
-    else
-        kdl__fail_at(input->ctx, place, KDL_ERROR_RUNTIME,
-                     "expected m1 and m2 to have the same dtype, but got: %s != %s",
-                     kdl__dtype_cpp_name(x), kdl__dtype_cpp_name(w));
-    return false;
-}
-
 static bool check_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias)
 {
     const char *place = "kdl_f_linear";
@@ -346,7 +342,7 @@ static bool check_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias
                      "t() expects a tensor with <= 2 dimensions, but self is %dD", weight->ndim);
     else if (weight->ndim == 1)
         kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "mat2 must be a matrix, got 1-D tensor");
-    else if (!check_linear_dtypes(input, weight, bias, place))
+    else if (!check_addmm_dtypes(input, weight, bias, place))
         return false;
     else if (input->dims[input->ndim - 1] != weight->dims[1])
         kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,

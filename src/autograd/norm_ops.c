@@ -84,7 +84,7 @@ static kdl_tensor *scale_and_shift(kdl_tensor *x, kdl_tensor *weight, kdl_tensor
 
 /* ---- what fits --------------------------------------------------------------------------- */
 
-/* Parameters have the input's dtype; of f16 and bf16 they may be f32. The first one decides which. */
+/* Parameters have the input's dtype, or of f16 and bf16 f32: the first one decides which. */
 static bool check_dtypes(const kdl_tensor *input, kdl_tensor *const operands[], int count,
                          const char *place)
 {

@@ -212,7 +212,11 @@ kdl_tensor *kdl_f_multilabel_soft_margin_loss(kdl_tensor *input, kdl_tensor *tar
     kdl__scope scope = { 0 };
     kdl_tensor *losses = losses_of(KDL__PAIR_bce_logits, input, target, 0, __func__);
     losses = kdl__hold(&scope, weighted(losses, weight, KDL_REDUCTION_NONE));
-    return kdl__reduce_losses(kdl__close(&scope, kdl_mean_dim(losses, -1, false)), reduction);
+    /* By the input's last dimension, whatever it was broadcast to. */
+    int dim = input ? input->ndim - 1 : 0;
+    double size = dim >= 0 && input ? (double)input->dims[dim] : 1;
+    kdl_tensor *sums = kdl__hold(&scope, kdl_sum_dim(losses, dim, false));
+    return kdl__reduce_losses(kdl__close(&scope, kdl_div(sums, size)), reduction);
 }
 
 kdl_tensor *kdl_f_soft_margin_loss(kdl_tensor *input, kdl_tensor *target, kdl_reduction reduction)

@@ -60,12 +60,13 @@ static kdl_tensor *index_rows(kdl_tensor *index)
     return kdl__close(&scope, kdl_contiguous(kdl__hold(&scope, kdl_to(index, KDL_I64))));
 }
 
+/* As PyTorch: RuntimeError of gather() and scatter(), IndexError where an index is a vector. */
 static bool check_bounds(const kdl_tensor *index, const int64_t *values, int dim, int64_t size,
-                         const char *place)
+                         kdl_status status, const char *place)
 {
     for (int64_t i = 0; i < index->numel; i++) {
         if (values[i] < 0 || values[i] >= size) {
-            kdl__fail_at(index->ctx, place, KDL_ERROR_INDEX,
+            kdl__fail_at(index->ctx, place, status,
                          "index %" PRId64 " is out of bounds for dimension %d with size %" PRId64,
                          values[i], dim, size);
             return false;
@@ -101,7 +102,7 @@ static kdl_tensor *gather_places(const kdl_tensor *x, kdl_tensor *index, int dim
 {
     const int64_t *values = kdl_tensor_data(index);
     int64_t size = x->ndim ? x->dims[dim] : 1;
-    if (!values || !check_bounds(index, values, dim, size, what))
+    if (!values || !check_bounds(index, values, dim, size, KDL_ERROR_RUNTIME, what))
         return NULL;
     kdl_tensor *places = kdl__new_values(x->ctx, KDL_I64, index->ndim, index->dims);
     int64_t *place = places ? places->storage->data : NULL;
@@ -147,7 +148,7 @@ static kdl_tensor *select_places(const kdl_tensor *x, kdl_tensor *index, int dim
 {
     const int64_t *values = kdl_tensor_data(index);
     int64_t size = x->ndim ? x->dims[dim] : 1, outer = 1, run = run_behind(x, dim);
-    if (!values || !check_bounds(index, values, dim, size, what))
+    if (!values || !check_bounds(index, values, dim, size, KDL_ERROR_INDEX, what))
         return NULL;
     for (int d = 0; d < dim; d++)
         outer *= x->dims[d];

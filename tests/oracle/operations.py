@@ -10,7 +10,8 @@ import torch.nn.functional as F
 
 from kindling import BOOL, DOUBLE, DTYPES, FUNCTIONS, INT, LONG, POINTER, TEXT, NewTensor
 from test_autograd import BINARY, BROADCASTS, NUMBERS, PAIRS, RANGES, UNARY
-from training import NO_FLOAT, REDUCTIONS, ints
+from test_sequence import attend
+from training import REDUCTIONS, ints
 from windows import PoolOptions, Windows, structure
 
 
@@ -42,8 +43,6 @@ DIMENSIONS = ((), (1,), (4,), (3, 5), (2, 3, 17))  # of reductions, along each o
 OPERATIONS = {}
 Recurrent = structure("Recurrent", ("has_biases", BOOL), ("num_layers", LONG), ("dropout", DOUBLE),
                       ("train", BOOL), ("bidirectional", BOOL), ("batch_first", BOOL))
-Attention = structure("Attention", ("attn_mask", POINTER), ("dropout_p", DOUBLE),
-                      ("is_causal", BOOL), ("scale", DOUBLE), ("enable_gqa", BOOL))
 LinearLoss = structure("LinearLoss", ("linear_bias", POINTER), ("weight", POINTER),
                        ("reduction", INT), ("ignore_index", LONG), ("label_smoothing", DOUBLE),
                        ("chunked", BOOL), ("allow_retain_graph", BOOL),
@@ -61,8 +60,6 @@ FUNCTIONS.update({
     "kdl_lstm_cell": (NewTensor, POINTER, POINTERS, *(POINTER,) * 4, POINTERS),
     **{f"kdl_{name}_cell": (NewTensor, *(POINTER,) * 6)
        for name in ("gru", "rnn_tanh", "rnn_relu")},
-    "kdl_f_scaled_dot_product_attention_with": (NewTensor, POINTER, POINTER, POINTER,
-                                                ctypes.POINTER(Attention)),
     **{f"kdl_f_{name}": (NewTensor, POINTER, DOUBLE, BOOL) for name in (
         "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
         "feature_alpha_dropout")},
@@ -603,12 +600,6 @@ for name, gates, outputs in (("lstm", 4, 2), ("gru", 3, 1), ("rnn_tanh", 1, 1), 
                 x, (h, c), *p)]), (*floats((2, 3), (2, 4), (2, 4)), *shapes)))
     else:
         put(f"{name}_cell", getattr(torch, f"{name}_cell"), *floats((2, 3), (2, 4)), *shapes)
-
-
-def attend(c, query, key, value, mask=None, is_causal=False, scale=NO_FLOAT, enable_gqa=False):
-    """F.scaled_dot_product_attention."""
-    return c.call("kdl_f_scaled_dot_product_attention_with", query, key, value, c.struct(
-        Attention, mask and mask.pointer, 0.0, is_causal, scale, enable_gqa))
 
 
 for batch in ((), (2,), (2, 3)):

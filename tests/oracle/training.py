@@ -7,7 +7,8 @@ import pathlib
 import torch
 from torch import nn
 
-from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context, Module,
+from kindling import (BOOL, DOUBLE, FUNCTIONS, INT, LONG, POINTER, SIZE, TEXT, Context,
+                      KindlingError, Module,
                       NewTensor, RandomOptions, Shape, Status, Tensor, load)
 
 NUMBER = (NewTensor, POINTER, DOUBLE)
@@ -236,6 +237,8 @@ class Training(Context):
 
     def many(self, name, tensors, dim):
         """kdl_cat or kdl_stack."""
+        if not tensors:  # there is no context to hold the error
+            raise KindlingError("RuntimeError", "expected a non-empty list of tensors")
         pointers = (POINTER * len(tensors))(*(tensor.pointer for tensor in tensors))
         return self.call(name, pointers, len(tensors), dim)
 
