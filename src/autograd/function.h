@@ -243,6 +243,13 @@ static inline kdl_tensor *kdl__close(kdl__scope *scope, kdl_tensor *result)
  */
 kdl_tensor *kdl__multiply(kdl_tensor *a, kdl_tensor *b, double alpha);
 
+/*
+ * Whether mat1 and mat2 have one dtype of floating point, and `self`, what is added, too: errors are
+ * recorded in addmm()'s words, or for a NULL `self` in mm()'s.
+ */
+bool kdl__check_addmm_dtypes(kdl_tensor *mat1, kdl_tensor *mat2, kdl_tensor *self,
+                             const char *place);
+
 /* Functions of one element, recorded. */
 kdl_tensor *kdl__apply_unary(kdl_tensor *x, int function, kdl__numbers numbers, const char *place);
 

@@ -360,6 +360,8 @@ static kdl_tensor *run_call(chunks *c, kdl_tensor *target, const loss_options *o
 static kdl_tensor *in_chunks(kdl_tensor *input, kdl_tensor *linear_weight, kdl_tensor *target,
                              const loss_options *o)
 {
+    if (!kdl__check_addmm_dtypes(input, linear_weight, o->linear_bias, place))
+        return NULL;
     kdl__scope scope = { 0 };
     bool batched = input->ndim == 2;
     kdl_tensor *rows = batched ? input : kdl__hold(&scope, kdl_unsqueeze(input, 0));

@@ -231,9 +231,8 @@ kdl_tensor *kdl_bmm(kdl_tensor *a, kdl_tensor *b)
     return kdl_matmul(a, b);
 }
 
-/* `self`, what is added, may be NULL: then it is mm() that complains. */
-static bool check_addmm_dtypes(kdl_tensor *mat1, kdl_tensor *mat2, kdl_tensor *self,
-                               const char *place)
+bool kdl__check_addmm_dtypes(kdl_tensor *mat1, kdl_tensor *mat2, kdl_tensor *self,
+                             const char *place)
 {
     kdl_dtype x = mat1->storage->dtype, w = mat2->storage->dtype;
     kdl_dtype b = self ? self->storage->dtype : w;
@@ -261,7 +260,8 @@ kdl_tensor *kdl_addmm(kdl_tensor *input, kdl_tensor *mat1, kdl_tensor *mat2, dou
     kdl_tensor *all[] = { mat1, mat2, input };
     if (!kdl__usable(__func__, 3, all) || !check_ndim(mat1, 2, "mat1", __func__) ||
         !check_ndim(mat2, 2, "mat2", __func__) ||
-        !check_addmm_dtypes(mat1, mat2, input, __func__) || !check_product(mat1, mat2, __func__))
+        !kdl__check_addmm_dtypes(mat1, mat2, input, __func__) ||
+        !check_product(mat1, mat2, __func__))
         return NULL;
     kdl__scope scope = { 0 };
     kdl_tensor *product = kdl__hold(&scope, kdl_matmul(mat1, mat2)), *wide;
@@ -342,7 +342,7 @@ static bool check_linear(kdl_tensor *input, kdl_tensor *weight, kdl_tensor *bias
                      "t() expects a tensor with <= 2 dimensions, but self is %dD", weight->ndim);
     else if (weight->ndim == 1)
         kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME, "mat2 must be a matrix, got 1-D tensor");
-    else if (!check_addmm_dtypes(input, weight, bias, place))
+    else if (!kdl__check_addmm_dtypes(input, weight, bias, place))
         return false;
     else if (input->dims[input->ndim - 1] != weight->dims[1])
         kdl__fail_at(ctx, place, KDL_ERROR_RUNTIME,

@@ -92,7 +92,8 @@ OTHER_KINDS = (
             what=("more dimensions",))
     | pairs("f_cross_entropy_with", what=("fewer dimensions", "longer", "shorter", "empty"))
     | pairs("index_select", what=("empty", "beyond", "below", "shorter"))
-    | pairs("f_embedding_with", what=("empty",)))
+    | pairs("f_embedding_with", what=("empty",))
+    | pairs("f_linear_cross_entropy_with", what=("fewer dimensions", "beyond", "below")))
 # Kindling wants the sizes that are documented, PyTorch broadcasts or overlooks.
 REFUSED = (
     pairs("f_adaptive_avg_pool", "f_adaptive_max_pool", "f_fractional_max_pool_with",
@@ -102,6 +103,7 @@ REFUSED = (
     | pairs("f_ctc_loss", what=("shorter", "beyond", "below"))
     | pairs("f_linear", "f_linear_cross_entropy_with", *CELLS,
             what=("more dimensions", "fewer dimensions"))
+    | pairs("pad_sequence_with", what=("shorter", "fewer dimensions"))
     | pairs("f_embedding_bag_with", what=("longer",)))
 # PyTorch gives the input itself back if it is empty; counts indices behind the last offset.
 OTHER_RESULTS = pairs("f_pixel_unshuffle", what=("empty",)) | pairs(
@@ -171,7 +173,8 @@ SAME_WORDS = [f"kdl_{name}" for name in (
     "masked_fill", "cat", "f_linear", "f_layer_norm", "amax", "norm_dim", "gather", "f_glu",
     "f_prelu", "f_multi_margin_loss", "copy_", "add_tensor_", "view", "t",
     "matmul", "bmm", "addmm")]
-OTHER_WORDS = {("kdl_matmul", 5)}  # of batches that are broadcast, PyTorch says how many all are
+# Of batches that are broadcast PyTorch says how many all are, and of empty ones the dtypes turned.
+OTHER_WORDS = {("kdl_matmul", 5), ("kdl_bmm", 1)}
 
 
 @pytest.mark.parametrize("name", SAME_WORDS)
