@@ -99,9 +99,9 @@ static void keep_or_free(kdl_context *ctx, kept_block block)
 }
 
 /*
- * oneDNN asks malloc() for its buffers in every product. glibc gives memory at the heap's end back to
- * the system beyond a threshold: twice the largest block that was mapped and freed, up to 32 MiB. A
- * block that is never touched costs two calls of the system, and raises it to the most.
+ * oneDNN asks malloc() for its buffers in every product. glibc gives memory at the heap's end back
+ * to the system beyond a threshold: twice the largest block that was mapped and freed, up to 32
+ * MiB. A block that is never touched costs two calls of the system, and raises it to the most.
  */
 static void raise_trim_threshold(kdl_context *ctx)
 {

@@ -41,15 +41,10 @@ static const kdl__hyper hypers[] = {
     KDL__FLAG(kdl_adadelta_options, maximize),
     KDL__SWITCHES,
 };
-static const kdl__optim_class adadelta = { .name = "kdl_optim_adadelta",
-                                           .options_nbytes = sizeof defaults,
-                                           .defaults = &defaults,
-                                           KDL__HYPERS(hypers),
-                                           .scalars = { "step" },
-                                           .states = { "square_avg", "acc_delta" },
-                                           .dense_only =
-                                               "Adadelta does not support sparse gradients",
-                                           .step = step };
+static const kdl__optim_class adadelta =
+    KDL__OPTIM_CLASS("kdl_optim_adadelta", defaults, hypers, .scalars = { "step" },
+                     .states = { "square_avg", "acc_delta" },
+                     .dense_only = "Adadelta does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_adadelta_with(kdl_iterator params, const kdl_adadelta_options *options)
 {

@@ -168,17 +168,10 @@ static const kdl__hyper hypers[] = {
     KDL__FLAG(kdl_adafactor_options, maximize),
     KDL__FIXED("foreach", "null"),
 };
-static const kdl__optim_class adafactor = { .name = "kdl_optim_adafactor",
-                                            .options_nbytes = sizeof defaults,
-                                            .defaults = &defaults,
-                                            KDL__HYPERS(hypers),
-                                            .scalars = { "step" },
-                                            .states = { "row_var", "col_var", "variance" },
-                                            .state_shape = state_shape,
-                                            .check = check,
-                                            .dense_only =
-                                                "Adafactor does not support sparse gradients",
-                                            .step = step };
+static const kdl__optim_class adafactor = KDL__OPTIM_CLASS(
+    "kdl_optim_adafactor", defaults, hypers, .scalars = { "step" },
+    .states = { "row_var", "col_var", "variance" }, .state_shape = state_shape, .check = check,
+    .dense_only = "Adafactor does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_adafactor_with(kdl_iterator params, const kdl_adafactor_options *options)
 {

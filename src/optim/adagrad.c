@@ -48,17 +48,10 @@ static const kdl__hyper hypers[] = {
     KDL__FIXED("differentiable", "false"),
     KDL__FIXED("fused", "null"),
 };
-static const kdl__optim_class adagrad = {
-    .name = "kdl_optim_adagrad",
-    .options_nbytes = sizeof class_defaults,
-    .defaults = &class_defaults,
-    KDL__HYPERS(hypers),
-    .scalars = { "step" },
-    .states = { "sum" },
-    .begin = begin,
-    .no_decay = "weight_decay option is not compatible with sparse gradients",
-    .step = step
-};
+static const kdl__optim_class adagrad = KDL__OPTIM_CLASS(
+    "kdl_optim_adagrad", class_defaults, hypers, .scalars = { "step" }, .states = { "sum" },
+    .begin = begin, .no_decay = "weight_decay option is not compatible with sparse gradients",
+    .step = step);
 
 kdl_optimizer *kdl_optim_adagrad_with(kdl_iterator params, const kdl_adagrad_options *options)
 {

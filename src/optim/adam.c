@@ -56,16 +56,14 @@ static const kdl__hyper hypers[] = {
     KDL__FIXED("fused", "null"),
 };
 #define ADAM_CLASS(function, class_defaults)                                                       \
-    {                                                                                              \
-        .name = function, .options_nbytes = sizeof(kdl_adam_options), .defaults = class_defaults,  \
-        KDL__HYPERS(hypers), .scalars = { "step" },                                                \
+    KDL__OPTIM_CLASS(                                                                              \
+        function, class_defaults, hypers, .scalars = { "step" },                                   \
         .states = { "exp_avg", "exp_avg_sq", "max_exp_avg_sq" },                                   \
         .dense_only =                                                                              \
             "Adam does not support sparse gradients, please consider SparseAdam instead",          \
-        .step = step                                                                               \
-    }
-static const kdl__optim_class adam = ADAM_CLASS("kdl_optim_adam", &adam_defaults);
-static const kdl__optim_class adamw = ADAM_CLASS("kdl_optim_adamw", &adamw_defaults);
+        .step = step)
+static const kdl__optim_class adam = ADAM_CLASS("kdl_optim_adam", adam_defaults);
+static const kdl__optim_class adamw = ADAM_CLASS("kdl_optim_adamw", adamw_defaults);
 
 kdl_optimizer *kdl_optim_adam_with(kdl_iterator params, const kdl_adam_options *options)
 {

@@ -41,14 +41,9 @@ static const kdl__hyper hypers[] = {
     KDL__FLAG(kdl_adamax_options, maximize),
     KDL__SWITCHES,
 };
-static const kdl__optim_class adamax = { .name = "kdl_optim_adamax",
-                                         .options_nbytes = sizeof defaults,
-                                         .defaults = &defaults,
-                                         KDL__HYPERS(hypers),
-                                         .scalars = { "step" },
-                                         .states = { "exp_avg", "exp_inf" },
-                                         .dense_only = "Adamax does not support sparse gradients",
-                                         .step = step };
+static const kdl__optim_class adamax = KDL__OPTIM_CLASS(
+    "kdl_optim_adamax", defaults, hypers, .scalars = { "step" }, .states = { "exp_avg", "exp_inf" },
+    .dense_only = "Adamax does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_adamax_with(kdl_iterator params, const kdl_adamax_options *options)
 {

@@ -47,14 +47,9 @@ static const kdl__hyper hypers[] = {
     KDL__FLAG(kdl_asgd_options, maximize),
     KDL__SWITCHES,
 };
-static const kdl__optim_class asgd = { .name = "kdl_optim_asgd",
-                                       .options_nbytes = sizeof defaults,
-                                       .defaults = &defaults,
-                                       KDL__HYPERS(hypers),
-                                       .scalars = { "step", "eta", "mu" },
-                                       .states = { "ax" },
-                                       .dense_only = "ASGD does not support sparse gradients",
-                                       .step = step };
+static const kdl__optim_class asgd = KDL__OPTIM_CLASS(
+    "kdl_optim_asgd", defaults, hypers, .scalars = { "step", "eta", "mu" }, .states = { "ax" },
+    .dense_only = "ASGD does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_asgd_with(kdl_iterator params, const kdl_asgd_options *options)
 {

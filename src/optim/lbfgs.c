@@ -301,14 +301,9 @@ static const kdl__hyper hypers[] = {
     KDL__INT(kdl_lbfgs_options, history_size),
     KDL__TEXT(kdl_lbfgs_options, line_search_fn),
 };
-static const kdl__optim_class lbfgs = { .name = "kdl_optim_lbfgs",
-                                        .options_nbytes = sizeof defaults,
-                                        .defaults = &defaults,
-                                        KDL__HYPERS(hypers),
-                                        .step_closure = step,
-                                        .save_own = kdl__lbfgs_save,
-                                        .load_own = kdl__lbfgs_load,
-                                        .free_own = kdl__lbfgs_free };
+static const kdl__optim_class lbfgs = KDL__OPTIM_CLASS(
+    "kdl_optim_lbfgs", defaults, hypers, .step_closure = step, .save_own = kdl__lbfgs_save,
+    .load_own = kdl__lbfgs_load, .free_own = kdl__lbfgs_free);
 
 kdl_optimizer *kdl_optim_lbfgs_with(kdl_iterator params, const kdl_lbfgs_options *given)
 {

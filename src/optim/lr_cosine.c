@@ -39,12 +39,9 @@ static const kdl__lr_field cosine_fields[] = {
     KDL__LR_FIELD(cosine_lr, "T_max", KDL__LR_DIVISOR, t_max),
     KDL__LR_FIELD(cosine_lr, "eta_min", KDL__LR_NUMBER, eta_min),
 };
-static const kdl__lr_class cosine_class = { .name = "CosineAnnealingLR",
-                                            .place = "kdl_lr_cosine_annealing",
-                                            .nbytes = sizeof(cosine_lr),
-                                            .next = cosine_next,
-                                            .closed_form = cosine_closed,
-                                            KDL__LR_FIELDS(cosine_fields) };
+static const kdl__lr_class cosine_class =
+    KDL__LR_CLASS(cosine_lr, "CosineAnnealingLR", "kdl_lr_cosine_annealing", .next = cosine_next,
+                  .closed_form = cosine_closed, KDL__LR_FIELDS(cosine_fields));
 
 kdl_lr_scheduler *kdl_lr_cosine_annealing_with(kdl_optimizer *optimizer, int64_t t_max,
                                                const kdl_lr_cosine_options *given)
@@ -123,12 +120,9 @@ static const kdl__lr_field restarts_fields[] = {
     KDL__LR_FIELD(restarts_lr, "T_cur", KDL__LR_NUMBER, t_cur),
     KDL__LR_FIELD(restarts_lr, "T_i", KDL__LR_COUNT, t_i),
 };
-static const kdl__lr_class restarts_class = { .name = "CosineAnnealingWarmRestarts",
-                                              .place = "kdl_lr_cosine_annealing_warm_restarts",
-                                              .nbytes = sizeof(restarts_lr),
-                                              .next = restarts_next,
-                                              .step = restarts_step,
-                                              KDL__LR_FIELDS(restarts_fields) };
+static const kdl__lr_class restarts_class = KDL__LR_CLASS(
+    restarts_lr, "CosineAnnealingWarmRestarts", "kdl_lr_cosine_annealing_warm_restarts",
+    .next = restarts_next, .step = restarts_step, KDL__LR_FIELDS(restarts_fields));
 
 kdl_lr_scheduler *kdl_lr_cosine_annealing_warm_restarts_with(kdl_optimizer *optimizer, int64_t t_0,
                                                              const kdl_lr_restarts_options *given)

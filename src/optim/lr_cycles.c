@@ -95,13 +95,9 @@ static const kdl__lr_field cyclic_fields[] = {
     KDL__LR_FIELD(cyclic_lr, "step_ratio", KDL__LR_NUMBER, step_ratio),
     KDL__LR_FIELD(cyclic_lr, "gamma", KDL__LR_NUMBER, gamma),
 };
-static const kdl__lr_class cyclic_class = { .name = "CyclicLR",
-                                            .place = "kdl_lr_cyclic",
-                                            .nbytes = sizeof(cyclic_lr),
-                                            .next = cyclic_next,
-                                            .destroy = cyclic_destroy,
-                                            KDL__LR_FIELDS(cyclic_fields),
-                                            .fixed = "\"_scale_fn_custom\": null" };
+static const kdl__lr_class cyclic_class = KDL__LR_CLASS(
+    cyclic_lr, "CyclicLR", "kdl_lr_cyclic", .next = cyclic_next, .destroy = cyclic_destroy,
+    KDL__LR_FIELDS(cyclic_fields), .fixed = "\"_scale_fn_custom\": null");
 
 static void set_scale(cyclic_lr *s, const kdl_lr_cyclic_options *o)
 {
@@ -224,11 +220,9 @@ static double one_cycle_next(kdl_lr_scheduler *scheduler, size_t group, double l
 static const kdl__lr_field one_cycle_fields[] = {
     KDL__LR_FIELD(one_cycle_lr, "total_steps", KDL__LR_COUNT, total_steps),
 };
-static const kdl__lr_class one_cycle_class = { .name = "OneCycleLR",
-                                               .place = "kdl_lr_one_cycle",
-                                               .nbytes = sizeof(one_cycle_lr),
-                                               .next = one_cycle_next,
-                                               KDL__LR_FIELDS(one_cycle_fields) };
+static const kdl__lr_class one_cycle_class =
+    KDL__LR_CLASS(one_cycle_lr, "OneCycleLR", "kdl_lr_one_cycle", .next = one_cycle_next,
+                  KDL__LR_FIELDS(one_cycle_fields));
 
 static void check_positive(kdl_lr_scheduler *scheduler, const char *name, int64_t value)
 {

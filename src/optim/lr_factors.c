@@ -26,16 +26,11 @@ static double multiplicative_next(kdl_lr_scheduler *scheduler, size_t group, dou
     return s->base.initial ? lr : lr * s->function(s->base.last_epoch, group, s->user_data);
 }
 
-static const kdl__lr_class lambda_class = { .name = "LambdaLR",
-                                            .place = "kdl_lr_lambda",
-                                            .nbytes = sizeof(lambda_lr),
-                                            .next = lambda_next,
-                                            .fixed = "\"lr_lambdas\": []" };
-static const kdl__lr_class multiplicative_class = { .name = "MultiplicativeLR",
-                                                    .place = "kdl_lr_multiplicative",
-                                                    .nbytes = sizeof(lambda_lr),
-                                                    .next = multiplicative_next,
-                                                    .fixed = "\"lr_lambdas\": []" };
+static const kdl__lr_class lambda_class = KDL__LR_CLASS(
+    lambda_lr, "LambdaLR", "kdl_lr_lambda", .next = lambda_next, .fixed = "\"lr_lambdas\": []");
+static const kdl__lr_class multiplicative_class =
+    KDL__LR_CLASS(lambda_lr, "MultiplicativeLR", "kdl_lr_multiplicative",
+                  .next = multiplicative_next, .fixed = "\"lr_lambdas\": []");
 
 static kdl_lr_scheduler *new_lambda(const kdl__lr_class *class, kdl_optimizer *optimizer,
                                     kdl_lr_function *function, void *user_data,
@@ -98,21 +93,15 @@ static const kdl__lr_field step_fields[] = {
     KDL__LR_FIELD(step_lr, "step_size", KDL__LR_DIVISOR, step_size),
     KDL__LR_FIELD(step_lr, "gamma", KDL__LR_NUMBER, gamma),
 };
-static const kdl__lr_class step_class = { .name = "StepLR",
-                                          .place = "kdl_lr_step",
-                                          .nbytes = sizeof(step_lr),
-                                          .next = step_next,
-                                          .closed_form = step_closed,
-                                          KDL__LR_FIELDS(step_fields) };
+static const kdl__lr_class step_class =
+    KDL__LR_CLASS(step_lr, "StepLR", "kdl_lr_step", .next = step_next, .closed_form = step_closed,
+                  KDL__LR_FIELDS(step_fields));
 static const kdl__lr_field exponential_fields[] = {
     KDL__LR_FIELD(step_lr, "gamma", KDL__LR_NUMBER, gamma),
 };
-static const kdl__lr_class exponential_class = { .name = "ExponentialLR",
-                                                 .place = "kdl_lr_exponential",
-                                                 .nbytes = sizeof(step_lr),
-                                                 .next = exponential_next,
-                                                 .closed_form = step_closed,
-                                                 KDL__LR_FIELDS(exponential_fields) };
+static const kdl__lr_class exponential_class =
+    KDL__LR_CLASS(step_lr, "ExponentialLR", "kdl_lr_exponential", .next = exponential_next,
+                  .closed_form = step_closed, KDL__LR_FIELDS(exponential_fields));
 
 kdl_lr_scheduler *kdl_lr_step_with(kdl_optimizer *optimizer, int64_t step_size,
                                    const kdl_lr_step_options *given)
@@ -177,13 +166,10 @@ static void multi_step_destroy(kdl_lr_scheduler *scheduler)
 static const kdl__lr_field multi_step_fields[] = {
     KDL__LR_FIELD(multi_step_lr, "gamma", KDL__LR_NUMBER, gamma),
 };
-static const kdl__lr_class multi_step_class = { .name = "MultiStepLR",
-                                                .place = "kdl_lr_multi_step",
-                                                .nbytes = sizeof(multi_step_lr),
-                                                .next = multi_step_next,
-                                                .closed_form = multi_step_closed,
-                                                .destroy = multi_step_destroy,
-                                                KDL__LR_FIELDS(multi_step_fields) };
+static const kdl__lr_class multi_step_class =
+    KDL__LR_CLASS(multi_step_lr, "MultiStepLR", "kdl_lr_multi_step", .next = multi_step_next,
+                  .closed_form = multi_step_closed, .destroy = multi_step_destroy,
+                  KDL__LR_FIELDS(multi_step_fields));
 
 kdl_lr_scheduler *kdl_lr_multi_step_with(kdl_optimizer *optimizer, kdl_milestones milestones,
                                          const kdl_lr_step_options *given)
@@ -226,12 +212,9 @@ static const kdl__lr_field constant_fields[] = {
     KDL__LR_FIELD(constant_lr, "factor", KDL__LR_NUMBER, factor),
     KDL__LR_FIELD(constant_lr, "total_iters", KDL__LR_INT, total_iters),
 };
-static const kdl__lr_class constant_class = { .name = "ConstantLR",
-                                              .place = "kdl_lr_constant",
-                                              .nbytes = sizeof(constant_lr),
-                                              .next = constant_next,
-                                              .closed_form = constant_closed,
-                                              KDL__LR_FIELDS(constant_fields) };
+static const kdl__lr_class constant_class =
+    KDL__LR_CLASS(constant_lr, "ConstantLR", "kdl_lr_constant", .next = constant_next,
+                  .closed_form = constant_closed, KDL__LR_FIELDS(constant_fields));
 
 kdl_lr_scheduler *kdl_lr_constant_with(kdl_optimizer *optimizer,
                                        const kdl_lr_constant_options *given)
@@ -285,12 +268,9 @@ static const kdl__lr_field linear_fields[] = {
     KDL__LR_FIELD(linear_lr, "end_factor", KDL__LR_NUMBER, end_factor),
     KDL__LR_FIELD(linear_lr, "total_iters", KDL__LR_INT, total_iters),
 };
-static const kdl__lr_class linear_class = { .name = "LinearLR",
-                                            .place = "kdl_lr_linear",
-                                            .nbytes = sizeof(linear_lr),
-                                            .next = linear_next,
-                                            .closed_form = linear_closed,
-                                            KDL__LR_FIELDS(linear_fields) };
+static const kdl__lr_class linear_class =
+    KDL__LR_CLASS(linear_lr, "LinearLR", "kdl_lr_linear", .next = linear_next,
+                  .closed_form = linear_closed, KDL__LR_FIELDS(linear_fields));
 
 kdl_lr_scheduler *kdl_lr_linear_with(kdl_optimizer *optimizer, const kdl_lr_linear_options *given)
 {
@@ -344,12 +324,9 @@ static const kdl__lr_field polynomial_fields[] = {
     KDL__LR_FIELD(polynomial_lr, "total_iters", KDL__LR_INT, total_iters),
     KDL__LR_FIELD(polynomial_lr, "power", KDL__LR_NUMBER, power),
 };
-static const kdl__lr_class polynomial_class = { .name = "PolynomialLR",
-                                                .place = "kdl_lr_polynomial",
-                                                .nbytes = sizeof(polynomial_lr),
-                                                .next = polynomial_next,
-                                                .closed_form = polynomial_closed,
-                                                KDL__LR_FIELDS(polynomial_fields) };
+static const kdl__lr_class polynomial_class =
+    KDL__LR_CLASS(polynomial_lr, "PolynomialLR", "kdl_lr_polynomial", .next = polynomial_next,
+                  .closed_form = polynomial_closed, KDL__LR_FIELDS(polynomial_fields));
 
 kdl_lr_scheduler *kdl_lr_polynomial_with(kdl_optimizer *optimizer,
                                          const kdl_lr_polynomial_options *given)

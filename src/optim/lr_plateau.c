@@ -69,13 +69,9 @@ static const kdl__lr_field plateau_fields[] = {
     KDL__LR_FIELD(plateau_lr, "cooldown_counter", KDL__LR_INT, cooldown_counter),
     KDL__LR_FIELD(plateau_lr, "num_bad_epochs", KDL__LR_INT, num_bad_epochs),
 };
-static const kdl__lr_class plateau_class = { .name = "ReduceLROnPlateau",
-                                             .place = "kdl_lr_reduce_on_plateau",
-                                             .nbytes = sizeof(plateau_lr),
-                                             .step = plateau_step,
-                                             .destroy = plateau_destroy,
-                                             .takes_metrics = true,
-                                             KDL__LR_FIELDS(plateau_fields) };
+static const kdl__lr_class plateau_class = KDL__LR_CLASS(
+    plateau_lr, "ReduceLROnPlateau", "kdl_lr_reduce_on_plateau", .step = plateau_step,
+    .destroy = plateau_destroy, .takes_metrics = true, KDL__LR_FIELDS(plateau_fields));
 
 static void check(kdl_context *ctx, const kdl_lr_plateau_options *o, size_t group_count)
 {

@@ -51,18 +51,12 @@ static kdl_status sequential_step(kdl_lr_scheduler *scheduler, const double *unu
     return kdl__lr_context(scheduler)->status;
 }
 
-static const kdl__lr_class sequential_class = { .name = "SequentialLR",
-                                                .place = "kdl_lr_sequential",
-                                                .nbytes = sizeof(kdl__several_lr),
-                                                .step = sequential_step,
-                                                .destroy = several_destroy,
-                                                .is_composite = true };
-static const kdl__lr_class chained_class = { .name = "ChainedScheduler",
-                                             .place = "kdl_lr_chained",
-                                             .nbytes = sizeof(kdl__several_lr),
-                                             .step = chained_step,
-                                             .destroy = several_destroy,
-                                             .is_composite = true };
+static const kdl__lr_class sequential_class =
+    KDL__LR_CLASS(kdl__several_lr, "SequentialLR", "kdl_lr_sequential", .step = sequential_step,
+                  .destroy = several_destroy, .is_composite = true);
+static const kdl__lr_class chained_class =
+    KDL__LR_CLASS(kdl__several_lr, "ChainedScheduler", "kdl_lr_chained", .step = chained_step,
+                  .destroy = several_destroy, .is_composite = true);
 
 static kdl_status check_part(const kdl__several_lr *s, size_t index, const kdl_lr_scheduler *part)
 {

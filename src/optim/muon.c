@@ -172,15 +172,10 @@ static const kdl__hyper hypers[] = {
     KDL__INT(kdl_muon_options, ns_steps),
     KDL__TEXT(kdl_muon_options, adjust_lr_fn),
 };
-static const kdl__optim_class muon = { .name = "kdl_optim_muon",
-                                       .options_nbytes = sizeof defaults,
-                                       .defaults = &defaults,
-                                       KDL__HYPERS(hypers),
-                                       .states = { "momentum_buffer" },
-                                       .check = check,
-                                       .check_param = check_param,
-                                       .dense_only = "Muon does not support sparse gradients",
-                                       .step = step };
+static const kdl__optim_class muon =
+    KDL__OPTIM_CLASS("kdl_optim_muon", defaults, hypers, .states = { "momentum_buffer" },
+                     .check = check, .check_param = check_param,
+                     .dense_only = "Muon does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_muon_with(kdl_iterator params, const kdl_muon_options *options)
 {

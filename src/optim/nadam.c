@@ -60,14 +60,10 @@ static const kdl__hyper hypers[] = {
     KDL__FLAG(kdl_nadam_options, maximize),
     KDL__SWITCHES,
 };
-static const kdl__optim_class nadam = { .name = "kdl_optim_nadam",
-                                        .options_nbytes = sizeof defaults,
-                                        .defaults = &defaults,
-                                        KDL__HYPERS(hypers),
-                                        .scalars = { "step", "mu_product" },
-                                        .states = { "exp_avg", "exp_avg_sq" },
-                                        .dense_only = "NAdam does not support sparse gradients",
-                                        .step = step };
+static const kdl__optim_class nadam =
+    KDL__OPTIM_CLASS("kdl_optim_nadam", defaults, hypers, .scalars = { "step", "mu_product" },
+                     .states = { "exp_avg", "exp_avg_sq" },
+                     .dense_only = "NAdam does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_nadam_with(kdl_iterator params, const kdl_nadam_options *options)
 {

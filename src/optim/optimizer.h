@@ -133,8 +133,13 @@ typedef struct kdl__optim_class {
     void (*free_own)(kdl_context *ctx, void *own);
 } kdl__optim_class;
 
-/* The table of an optimiser's entries, and their number. */
-#define KDL__HYPERS(table) .hypers = (table), .hyper_count = (int)(sizeof(table) / sizeof *(table))
+/* A class by its function, the defaults of its options and the table of their entries. */
+#define KDL__OPTIM_CLASS(function, default_options, table, ...)                                    \
+    {                                                                                              \
+        .name = function, .options_nbytes = sizeof(default_options),                               \
+        .defaults = &(default_options), .hypers = (table),                                         \
+        .hyper_count = (int)(sizeof(table) / sizeof *(table)), __VA_ARGS__                         \
+    }
 
 struct kdl_optimizer {
     kdl_context *ctx; /* retained */

@@ -56,14 +56,10 @@ static const kdl__hyper hypers[] = {
     KDL__FLAG(kdl_radam_options, maximize),
     KDL__SWITCHES,
 };
-static const kdl__optim_class radam = { .name = "kdl_optim_radam",
-                                        .options_nbytes = sizeof defaults,
-                                        .defaults = &defaults,
-                                        KDL__HYPERS(hypers),
-                                        .scalars = { "step" },
-                                        .states = { "exp_avg", "exp_avg_sq" },
-                                        .dense_only = "RAdam does not support sparse gradients",
-                                        .step = step };
+static const kdl__optim_class radam =
+    KDL__OPTIM_CLASS("kdl_optim_radam", defaults, hypers, .scalars = { "step" },
+                     .states = { "exp_avg", "exp_avg_sq" },
+                     .dense_only = "RAdam does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_radam_with(kdl_iterator params, const kdl_radam_options *options)
 {

@@ -56,14 +56,10 @@ static const kdl__hyper hypers[] = {
     KDL__FLAG(kdl_rmsprop_options, maximize),
     KDL__SWITCHES,
 };
-static const kdl__optim_class rmsprop = { .name = "kdl_optim_rmsprop",
-                                          .options_nbytes = sizeof defaults,
-                                          .defaults = &defaults,
-                                          KDL__HYPERS(hypers),
-                                          .scalars = { "step" },
-                                          .states = { "square_avg", "grad_avg", "momentum_buffer" },
-                                          .dense_only = "RMSprop does not support sparse gradients",
-                                          .step = step };
+static const kdl__optim_class rmsprop =
+    KDL__OPTIM_CLASS("kdl_optim_rmsprop", defaults, hypers, .scalars = { "step" },
+                     .states = { "square_avg", "grad_avg", "momentum_buffer" },
+                     .dense_only = "RMSprop does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_rmsprop_with(kdl_iterator params, const kdl_rmsprop_options *options)
 {

@@ -63,15 +63,9 @@ static const kdl__hyper hypers[] = {
     KDL__FLAG(kdl_rprop_options, maximize),
     KDL__SWITCHES,
 };
-static const kdl__optim_class rprop = { .name = "kdl_optim_rprop",
-                                        .options_nbytes = sizeof defaults,
-                                        .defaults = &defaults,
-                                        KDL__HYPERS(hypers),
-                                        .scalars = { "step" },
-                                        .states = { "prev", "step_size" },
-                                        .check = check,
-                                        .dense_only = "Rprop does not support sparse gradients",
-                                        .step = step };
+static const kdl__optim_class rprop = KDL__OPTIM_CLASS(
+    "kdl_optim_rprop", defaults, hypers, .scalars = { "step" }, .states = { "prev", "step_size" },
+    .check = check, .dense_only = "Rprop does not support sparse gradients", .step = step);
 
 kdl_optimizer *kdl_optim_rprop_with(kdl_iterator params, const kdl_rprop_options *options)
 {

@@ -45,6 +45,11 @@ typedef struct kdl__lr_class {
     int field_count;
     const char *fixed; /* further entries in JSON, which PyTorch's load_state_dict() asks for */
 } kdl__lr_class;
+/* A class by its struct, PyTorch's name and our function's; the rest are fields. */
+#define KDL__LR_CLASS(type, title, function, ...)                                                  \
+    {                                                                                              \
+        .name = title, .place = function, .nbytes = sizeof(type), __VA_ARGS__                      \
+    }
 
 struct kdl_lr_scheduler {
     const kdl__lr_class *class;

@@ -65,17 +65,10 @@ static const kdl__hyper hypers[] = {
     KDL__FIXED("differentiable", "false"),
     KDL__FIXED("fused", "null"),
 };
-static const kdl__optim_class sgd = {
-    .name = "kdl_optim_sgd",
-    .options_nbytes = sizeof defaults,
-    .defaults = &defaults,
-    KDL__HYPERS(hypers),
-    .states = { "momentum_buffer" },
-    .check = check,
+static const kdl__optim_class sgd = KDL__OPTIM_CLASS(
+    "kdl_optim_sgd", defaults, hypers, .states = { "momentum_buffer" }, .check = check,
     .no_decay = "add(sparse, dense) is not supported. Use add(dense, sparse) instead.",
-    .moves_all = has_momentum,
-    .step = step
-};
+    .moves_all = has_momentum, .step = step);
 
 kdl_optimizer *kdl_optim_sgd_with(kdl_iterator params, const kdl_sgd_options *options)
 {

@@ -52,17 +52,11 @@ static const kdl__hyper hypers[] = {
     KDL__NUMBER(kdl_sparse_adam_options, eps, KDL__ANY, "epsilon value"),
     KDL__FLAG(kdl_sparse_adam_options, maximize),
 };
-static const kdl__optim_class sparse_adam = {
-    .name = "kdl_optim_sparse_adam",
-    .options_nbytes = sizeof defaults,
-    .defaults = &defaults,
-    KDL__HYPERS(hypers),
-    .scalars = { "step" },
-    .states = { "exp_avg", "exp_avg_sq" },
-    .check = check,
+static const kdl__optim_class sparse_adam = KDL__OPTIM_CLASS(
+    "kdl_optim_sparse_adam", defaults, hypers, .scalars = { "step" },
+    .states = { "exp_avg", "exp_avg_sq" }, .check = check,
     .sparse_only = "SparseAdam does not support dense gradients, please consider Adam instead",
-    .step = step
-};
+    .step = step);
 
 kdl_optimizer *kdl_optim_sparse_adam_with(kdl_iterator params,
                                           const kdl_sparse_adam_options *options)
