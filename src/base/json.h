@@ -9,7 +9,7 @@
 bool kdl__is_utf8(const char *text, size_t nbytes);
 
 /* A string with its quotes, escaped as Python's json and Rust's serde_json do. */
-void kdl__json_add_string(kdl__text *json, const char *text);
+KDL__SHARED void kdl__json_add_string(kdl__text *json, const char *text);
 /* As Python writes floats, but "inf", "-inf", "nan" and "-nan" as strings, which JSON can hold. */
 void kdl__json_add_number(kdl__text *json, double value);
 /* A string of the bytes in base64 (RFC 4648). */

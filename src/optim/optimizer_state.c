@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/json_python.h"
 #include "optim/optimizer.h"
 
@@ -112,7 +113,10 @@ static void add_hyper(kdl__text *json, const kdl__hyper *hyper, void *options)
         kdl__text_puts(json, *(const bool *)(const void *)numbers ? "true" : "false");
         break;
     case KDL__HYPER_TEXT:
-        kdl__text_printf(json, *text ? "\"%s\"" : "null", *text);
+        if (*text)
+            kdl__json_add_string(json, *text);
+        else
+            kdl__text_puts(json, "null");
         break;
     case KDL__HYPER_FIXED:
         kdl__text_puts(json, hyper->what);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LRScheduler.state_dict() and load_state_dict(): attributes by PyTorch's names, as JSON. */
+#include <math.h>
 #include <string.h>
 
 #include "base/json_python.h"
@@ -124,6 +125,8 @@ static bool read_value(kdl_lr_scheduler *scheduler, const kdl__lr_field *field, 
     for (size_t i = 0; i < (is_list ? scheduler->group_count : 1); i++) {
         if (!kdl__json_number(is_list ? json_array_get(json, i) : json, &number))
             return false;
+        if (field->kind == KDL__LR_COUNT && !isfinite(number))
+            return false;
         if (write)
             numbers[i] = number;
     }
@@ -134,7 +137,8 @@ static kdl_status read_field(kdl_lr_scheduler *scheduler, const kdl__lr_field *f
                              const json_t *json, bool write)
 {
     static const char *const wanted[] = { "an integer", "an integer that is not 0", "a number",
-                                          "a number", "a list of one number a group" };
+                                          "a number that is finite",
+                                          "a list of one number a group" };
     kdl_context *ctx = kdl__lr_context(scheduler);
     if (!json)
         return kdl__fail_at(ctx, "kdl_lr_scheduler_load_state_dict", KDL_ERROR_KEY, "'%s'",

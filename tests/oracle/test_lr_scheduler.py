@@ -263,6 +263,14 @@ def test_wrong_states(context, change, message):
     assert ours.state_dict()["_step_count"] == 1
 
 
+def test_wrong_counts(context):
+    mine, _ = optimizers(context)
+    ours = Schedule(context, mine, "OneCycleLR", {"max_lr": 0.1, "total_steps": 3})
+    state = {**ours.state_dict(), "total_steps": float("inf")}
+    assert (refusal(lambda: ours.load_state_dict(state)) ==
+            'OneCycleLR: "total_steps" must be a number that is finite')
+
+
 def refusal(call):
     try:
         call()

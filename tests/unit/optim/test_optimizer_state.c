@@ -125,6 +125,23 @@ static void test_wrong(void **state)
     kdl_module_release(net);
 }
 
+/* A text of any characters is a string in JSON. */
+static void test_quotes(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_module *net = kdl_nn_linear(ctx, 2, 1);
+    kdl_optimizer *optimizer =
+        kdl_optim_lbfgs(kdl_named_parameters(net), 1, .line_search_fn = "\"\\\n");
+    kdl_state_dict *dict = kdl_optimizer_state_dict(optimizer);
+    char *groups = kdl_optimizer_param_groups(optimizer);
+    assert_non_null(strstr(groups, "\"line_search_fn\": \"\\\"\\\\\\n\","));
+    assert_int_equal(kdl_optimizer_load_state_dict(optimizer, dict, groups), KDL_OK);
+    kdl_free(ctx, groups);
+    kdl_state_dict_release(dict);
+    kdl_optimizer_release(optimizer);
+    kdl_module_release(net);
+}
+
 /* Parameters that await their shapes have no state yet, and can be given none. */
 static void test_uninitialized(void **state)
 {
@@ -210,9 +227,13 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRAINING_TEST(test_text),      TRAINING_TEST(test_file),
-        TRAINING_TEST(test_wrong),     TRAINING_TEST(test_uninitialized),
-        TRAINING_TEST(test_truncated), cmocka_unit_test(test_allocation_failures),
+        TRAINING_TEST(test_text),
+        TRAINING_TEST(test_file),
+        TRAINING_TEST(test_wrong),
+        TRAINING_TEST(test_quotes),
+        TRAINING_TEST(test_uninitialized),
+        TRAINING_TEST(test_truncated),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
