@@ -13,11 +13,11 @@ typedef struct rprop_step {
     {                                                                                              \
         (void)flags, (void)c;                                                                      \
         const T turn = g * *a, least = (T)s->least, most = (T)s->most;                             \
-        T size = *b * (turn > 0 ? (T)s->grow : turn < 0 ? (T)s->shrink : turn == 0 ? 1 : turn);    \
+        T size = *b * (turn > 0 ? (T)s->grow : turn < 0 ? (T)s->shrink : 1);                       \
         size = size < least ? least : size;                                                        \
         *b = size = size > most ? most : size;                                                     \
-        *a = g = turn < 0 ? 0 : g; /* after a turn it stays for a step */                          \
-        return g > 0 ? x - size : g < 0 ? x + size : x + g;                                        \
+        *a = g = turn < 0 ? 0 : g;                      /* after a turn it stays for a step */     \
+        return g > 0 ? x - size : g < 0 ? x + size : x; /* torch.sign(NaN) is 0 */                 \
     }
 DEFINE_RPROP(float)
 DEFINE_RPROP(double)

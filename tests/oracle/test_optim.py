@@ -245,6 +245,29 @@ def test_strides(context, name):
     compare(ours, theirs, largest(theirs), LIMITS.get(name, EXACT))
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name,options", [
+    case for case in CASES if case[0] not in ("Adafactor", "Muon")], ids=str)
+def test_special(context, name, options, dtype):
+    """Gradients of infinities, NaN and zeros, which move from element to element."""
+    special = torch.tensor([torch.inf, -torch.inf, torch.nan, 0.0, -0.0, 1e-40, -1.0, 1.0],
+                           dtype=dtype)
+    ours, theirs = twins(context, f"Linear(8, 1, bias=False, dtype={dtype})")
+    mine = Optimizer(context, name, ours, **{"lr": 0.05, **options})
+    other = getattr(torch.optim, name)(theirs.parameters(), **{"lr": 0.05, **options})
+    (_, tensor), = ours.iterate("named_parameters")
+    parameter, = theirs.parameters()
+    for step in range(5):
+        parameter.grad = special.roll(step // 2)[None]
+        grad = context.tensor(parameter.grad)
+        tensor.kdl_tensor_set_grad(context.library.kdl_tensor_retain(grad.pointer))
+        mine.step()
+        other.step()
+        limit = EXACT[dtype == torch.float64] * 10
+        assert torch.allclose(tensor.torch(), parameter.detach(), rtol=limit, atol=limit,
+                              equal_nan=True), step
+
+
 def refusal(call):
     try:
         call()
