@@ -292,19 +292,8 @@ kdl_tensor *kdl_norm_dim(kdl_tensor *tensor, double p, int dim, bool keepdim)
 /* Sums from the first element on, or from the last. One reference. */
 static kdl_tensor *running_sums(kdl_tensor *tensor, int dim, bool from_last)
 {
-    kdl_tensor *x = kdl__in_rows(tensor), *result = NULL;
-    if (x)
-        result = kdl__new_values(x->ctx, x->storage->dtype, x->ndim, x->dims);
-    if (result) {
-        const kdl__lines l = kdl__lines_of(x, dim);
-        for (int64_t line = 0; line < l.lines; line++) {
-            double sum = 0;
-            for (int64_t i = 0; i < l.count; i++) {
-                int64_t at = kdl__line_place(&l, line, from_last ? l.count - 1 - i : i);
-                kdl__set_element(result, at, sum += kdl__element(x, at));
-            }
-        }
-    }
+    kdl_tensor *x = kdl__in_rows(tensor);
+    kdl_tensor *result = x ? kdl__compute_running_sums(x, dim, from_last) : NULL;
     kdl_tensor_release(x);
     return result;
 }

@@ -161,6 +161,9 @@ kdl_tensor *kdl__compute_softmax(kdl_tensor *tensor, int dim, bool logarithm);
 kdl_tensor *kdl__compute_softmax_grad(kdl_tensor *grad, kdl_tensor *result, int dim,
                                       bool logarithm);
 
+/* Sums along a dimension of a row-major tensor in memory, each up to an element, or from it on. */
+kdl_tensor *kdl__compute_running_sums(kdl_tensor *tensor, int dim, bool from_last);
+
 /* ---- products of matrices ---------------------------------------------------------------- */
 
 /*

@@ -70,32 +70,68 @@ static void copy_row(size_t size, void *out, int64_t to_step, const void *in, in
 
 enum { TILE = 32 };
 
+/* Where blocks of elements are not turned in vectors. */
+#define NO_BLOCKS(tile, from, from_step, height, width) 0
+
+/* A block of four by four, whose columns are `from_step` apart. */
+typedef uint32_t four __attribute__((vector_size(16)));
+typedef four placed_four __attribute__((aligned(4), may_alias));
+
+static void turn_block(element_4 (*rows)[TILE], const element_4 *from, int64_t from_step)
+{
+    const four a = *(const placed_four *)from, b = *(const placed_four *)(from + from_step);
+    const four c = *(const placed_four *)(from + 2 * from_step);
+    const four d = *(const placed_four *)(from + 3 * from_step);
+    const four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const four ab_behind = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const four cd_behind = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(placed_four *)rows[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(placed_four *)rows[1] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(placed_four *)rows[2] = __builtin_shufflevector(ab_behind, cd_behind, 0, 1, 4, 5);
+    *(placed_four *)rows[3] = __builtin_shufflevector(ab_behind, cd_behind, 2, 3, 6, 7);
+}
+
+/* As many columns as blocks cover, of which a column's elements lie side by side; how many. */
+static int64_t turn_blocks(element_4 (*tile)[TILE], const element_4 *from, int64_t from_step,
+                           int64_t height, int64_t width)
+{
+    if (height % 4 != 0)
+        return 0;
+    for (int64_t c = 0; c + 4 <= width; c += 4)
+        for (int64_t r = 0; r < height; r += 4)
+            turn_block((element_4(*)[TILE]) & tile[r][c], from + c * from_step + r, from_step);
+    return width - width % 4;
+}
+
 /*
  * A matrix of which the elements of a column lie together at `in` and those of a row at `out`:
  * tiles of it stay in the cache.
  */
-#define DEFINE_TURN(size)                                                                          \
+#define DEFINE_TURN(size, blocks)                                                                  \
     static void turn_##size(void *out, int64_t to_step, const void *in, int64_t from_step,         \
                             int64_t from_row, int64_t rows, int64_t columns)                       \
     {                                                                                              \
         element_##size tile[TILE][TILE];                                                           \
         element_##size *to = out;                                                                  \
-        const element_##size *from = in;                                                           \
         for (int64_t row = 0; row < rows; row += TILE)                                             \
             for (int64_t column = 0; column < columns; column += TILE) {                           \
                 int64_t height = rows - row < TILE ? rows - row : TILE;                            \
                 int64_t width = columns - column < TILE ? columns - column : TILE;                 \
-                for (int64_t c = 0; c < width; c++)                                                \
+                const element_##size *from = in;                                                   \
+                from += column * from_step + row * from_row;                                       \
+                int64_t c = from_row == 1 ? blocks(tile, from, from_step, height, width) : 0;      \
+                for (; c < width; c++)                                                             \
                     for (int64_t r = 0; r < height; r++)                                           \
-                        tile[r][c] = from[(column + c) * from_step + (row + r) * from_row];        \
+                        tile[r][c] = from[c * from_step + r * from_row];                           \
                 for (int64_t r = 0; r < height; r++)                                               \
                     memcpy(to + (row + r) * to_step + column, tile[r], (size_t)width * size);      \
             }                                                                                      \
     }
-DEFINE_TURN(1)
-DEFINE_TURN(2)
-DEFINE_TURN(4)
-DEFINE_TURN(8)
+DEFINE_TURN(1, NO_BLOCKS)
+DEFINE_TURN(2, NO_BLOCKS)
+DEFINE_TURN(4, turn_blocks)
+DEFINE_TURN(8, NO_BLOCKS)
 
 static void turn(size_t size, void *out, int64_t to_step, const void *in, int64_t from_step,
                  int64_t from_row, int64_t rows, int64_t columns)
