@@ -334,6 +334,41 @@ typedef struct kdl_f_interpolate_options {
 KDL_API kdl_tensor *kdl_f_interpolate_with(kdl_tensor *input,
                                            const kdl_f_interpolate_options *options);
 
+/* ---- spatial transformers ---------------------------------------------------------------- */
+
+/** Options of kdl_f_grid_sample(); start from KDL_F_GRID_SAMPLE_DEFAULTS. */
+typedef struct kdl_f_grid_sample_options {
+    size_t nbytes;    /**< sizeof(kdl_f_grid_sample_options), for the ABI */
+    const char *mode; /**< default "bilinear" (of volumes trilinear); "nearest", "bicubic" */
+    const char *padding_mode; /**< default "zeros"; "border", "reflection" */
+    int8_t align_corners;     /**< default KDL_NONE_BOOL: false, with PyTorch's warning */
+} kdl_f_grid_sample_options;
+
+#define KDL_F_GRID_SAMPLE_DEFAULTS                                                                 \
+    {                                                                                              \
+        sizeof(kdl_f_grid_sample_options), "bilinear", "zeros", KDL_NONE_BOOL                      \
+    }
+
+/**
+ * F.grid_sample(input, grid, mode='bilinear', padding_mode='zeros', align_corners=None): input
+ * (N, C, H, W) at places (N, H', W', 2) gives (N, C, H', W'), and (N, C, D, H, W) at
+ * (N, D', H', W', 3) likewise. A place is (x, y) or (x, y, z); -1 and 1 are the ends of W, of H and
+ * of D: the centers of the corners with align_corners, else their outer borders. "bicubic" is for
+ * images. Gradients go to both. f16 and bf16 are computed in f32, also the places. ValueError and
+ * RuntimeError with PyTorch's text.
+ */
+#define kdl_f_grid_sample(input, grid, ...)                                                        \
+    KDL__WITH(kdl_f_grid_sample_options, KDL_F_GRID_SAMPLE_DEFAULTS, (__VA_ARGS__),                \
+              kdl_f_grid_sample_with, input, grid)
+KDL_API kdl_tensor *kdl_f_grid_sample_with(kdl_tensor *input, kdl_tensor *grid,
+                                           const kdl_f_grid_sample_options *options);
+/**
+ * F.affine_grid(theta, size, align_corners=None): the places (N, H, W, 2) for kdl_f_grid_sample()
+ * that affine matrices (N, 2, 3) give for a size (N, C, H, W), or (N, D, H, W, 3) that (N, 3, 4)
+ * give for (N, C, D, H, W). KDL_NONE_BOOL: false, with PyTorch's warning. Errors are PyTorch's.
+ */
+KDL_API kdl_tensor *kdl_f_affine_grid(kdl_tensor *theta, kdl_shape size, int8_t align_corners);
+
 #ifdef __cplusplus
 }
 #endif

@@ -514,6 +514,14 @@ for count, sizes in IMAGES.items():
                size=(5, 4, 6)[:count])
         window("f_interpolate_with", "interpolate", F.interpolate, (image,), mode=mode,
                scale_factor=1.7)
+for mode in ("bilinear", "bicubic"):
+    for padding in ("zeros", "border", "reflection"):
+        add("f_grid_sample_with", Case(
+            lambda c, x, g, m=mode, p=padding: c.grid_sample(x, g, m, p, False),
+            lambda x, g, m=mode, p=padding: F.grid_sample(x, g, m, p, False),
+            (Floats((2, 3, 5, 4)), Floats((2, 3, 4, 2), -1.5, 1.5))))
+add("f_affine_grid", Case(lambda c, t: c.affine_grid(t, (2, 3, 4, 5), False),
+                          lambda t: F.affine_grid(t, (2, 3, 4, 5), False), (Floats((2, 2, 3)),)))
 for mode in ("bilinear", "bicubic", "lanczos"):
     for size in ((3, 4), (9, 2)):
         window("f_interpolate_with", "interpolate", F.interpolate, (Floats((2, 3, 8, 7)),),

@@ -39,7 +39,12 @@ InterpolateOptions = structure(
     ("align_corners", ctypes.c_int8), ("recompute_scale_factor", ctypes.c_int8),
     ("antialias", BOOL))
 
+GridSampleOptions = structure("GridSampleOptions", ("mode", TEXT), ("padding_mode", TEXT),
+                              ("align_corners", ctypes.c_int8))
+
 FUNCTIONS.update({
+    "kdl_f_grid_sample_with": (NewTensor, POINTER, POINTER, ctypes.POINTER(GridSampleOptions)),
+    "kdl_f_affine_grid": (NewTensor, POINTER, Shape, ctypes.c_int8),
     "kdl_f_conv_transpose_with": (NewTensor, INT, POINTER, POINTER, POINTER,
                                   ctypes.POINTER(ConvTransposeOptions)),
     "kdl_f_pad_with": (NewTensor, POINTER, Shape, ctypes.POINTER(PadOptions)),
@@ -134,6 +139,15 @@ class Windows(Training):
     def fold(self, x, output_size, kernel_size, **options):
         return self.call("kdl_f_fold_with", x, shape_of(output_size), shape_of(kernel_size),
                          self.fold_options(**options))
+
+    def grid_sample(self, x, grid, mode, padding_mode, align_corners):
+        return self.call("kdl_f_grid_sample_with", x, grid, self.struct(
+            GridSampleOptions, mode.encode(), padding_mode.encode(),
+            -1 if align_corners is None else align_corners))
+
+    def affine_grid(self, theta, size, align_corners):
+        return self.call("kdl_f_affine_grid", theta, list(size),
+                         -1 if align_corners is None else align_corners)
 
     def interpolate(self, x, size=None, scale_factor=None, mode="nearest", align_corners=None,
                     recompute_scale_factor=None, antialias=False):

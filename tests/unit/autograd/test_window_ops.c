@@ -48,12 +48,39 @@ OF_BATCH(pixels, kdl_f_pixel_shuffle(batch, 2))
 OF_BATCH(instances, kdl_f_instance_norm(batch, NULL, NULL, NULL, NULL, true, 0.1, 1e-5))
 OF_BATCH(neighbours, kdl_f_local_response_norm(batch, 3, 0.5, 0.75, 1))
 
+/* a as an image (3, 4), at six places that b gives. */
+static kdl_tensor *sampled(kdl_tensor *a, kdl_tensor *b, const char *mode, const char *padding)
+{
+    kdl_tensor *image = kdl_reshape(a, KDL_SHAPE(1, 1, 3, 4));
+    kdl_tensor *places = kdl_reshape(b, KDL_SHAPE(1, 3, 2, 2));
+    kdl_tensor *result = kdl_f_grid_sample(image, places, .mode = mode, .padding_mode = padding,
+                                           .align_corners = true);
+    release_all(image, places);
+    return result;
+}
+
+static kdl_tensor *sampled_smoothly(kdl_tensor *a, kdl_tensor *b)
+{
+    return sampled(a, b, "bicubic", "reflection");
+}
+
+/* a (3, 4) as the matrix of a volume's places, at which b is sampled. */
+static kdl_tensor *transformed(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *theta = kdl_reshape(a, KDL_SHAPE(1, 3, 4));
+    kdl_tensor *volume = kdl_reshape(b, KDL_SHAPE(1, 2, 2, 1, 3));
+    kdl_tensor *places = kdl_f_affine_grid(theta, KDL_SHAPE(1, 2, 2, 2, 3), false);
+    kdl_tensor *result = kdl_f_grid_sample(volume, places, .align_corners = false);
+    release_all(theta, volume, places);
+    return result;
+}
+
 static void test_finite_differences(void **state)
 {
     static gradient_body *const functions[] = {
-        convolved_back,   reflected,      replicated,  circled,   padded,
-        largest_of_parts, means_of_parts, power_means, columns,   shuffled,
-        smooth,           fewer,          pixels,      instances, neighbours,
+        convolved_back, reflected,   replicated, circled,   padded,           largest_of_parts,
+        means_of_parts, power_means, columns,    shuffled,  sampled_smoothly, transformed,
+        smooth,         fewer,       pixels,     instances, neighbours,
     };
     check_gradients(*state, GRADIENT_BODIES(functions));
 }
@@ -157,6 +184,8 @@ static kdl_status run_others(kdl_context *ctx, void *unused)
 static void test_allocation_failures(void **state)
 {
     (void)state;
+    static gradient_body *const functions[] = { sampled_smoothly, transformed, fewer };
+    check_gradient_allocations(GRADIENT_BODIES(functions));
     check_allocation_failures(run_modules, NULL);
     check_allocation_failures(run_others, NULL);
 }
