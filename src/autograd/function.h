@@ -244,8 +244,8 @@ static inline kdl_tensor *kdl__close(kdl__scope *scope, kdl_tensor *result)
 kdl_tensor *kdl__multiply(kdl_tensor *a, kdl_tensor *b, double alpha);
 
 /*
- * Whether mat1 and mat2 have one dtype of floating point, and `self`, what is added, too: errors are
- * recorded in addmm()'s words, or for a NULL `self` in mm()'s.
+ * Whether mat1 and mat2 have one dtype of floating point, and `self`, what is added, too: errors
+ * are recorded in addmm()'s words, or for a NULL `self` in mm()'s.
  */
 bool kdl__check_addmm_dtypes(kdl_tensor *mat1, kdl_tensor *mat2, kdl_tensor *self,
                              const char *place);
