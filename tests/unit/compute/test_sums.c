@@ -76,10 +76,49 @@ static void test_sums(void **state)
     kdl_context_release(ctx);
 }
 
+/* Along the middle one of three dimensions, from either end; exact, and the same on any threads. */
+static void check_running(kdl_context *ctx, int64_t outer, int64_t count, int64_t inner)
+{
+    kdl_tensor *x = kdl_randn(ctx, KDL_SHAPE(outer, count, inner));
+    const float *values = kdl_tensor_data(x);
+    for (int threads = 1; threads <= 3; threads += 2)
+        for (int from_last = 0; from_last < 2; from_last++) {
+            kdl_set_num_threads(ctx, threads);
+            kdl_tensor *sums = kdl__compute_running_sums(x, 1, from_last);
+            const float *actual = kdl_tensor_data(sums);
+            for (int64_t line = 0; line < outer * inner; line++) {
+                double sum = 0;
+                for (int64_t i = 0; i < count; i++) {
+                    int64_t row = line / inner * count + (from_last ? count - 1 - i : i);
+                    sum += (double)values[row * inner + line % inner];
+                    assert_true(actual[row * inner + line % inner] == (float)sum);
+                }
+            }
+            kdl_tensor_release(sums);
+        }
+    kdl_tensor_release(x);
+}
+
+static void test_running_sums(void **state)
+{
+    (void)state;
+    kdl_context *ctx = kdl_context_new(NULL);
+    check_running(ctx, 1, 5, 1);
+    check_running(ctx, 7, 300, 1);
+    check_running(ctx, 403, 200, 1); /* the last lines are fewer than are done together */
+    check_running(ctx, 3, 20, 2);
+    check_running(ctx, 2, 100, 700);
+    check_running(ctx, 1, 300, 256);
+    check_running(ctx, 3, 0, 4);
+    assert_int_equal(kdl_error_status(ctx), KDL_OK);
+    kdl_context_release(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_running_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
