@@ -279,8 +279,10 @@ kdl_tensor *kdl_optimizer_step_closure(kdl_optimizer *optimizer, kdl_closure *cl
     if (!optimizer || kdl__failed(optimizer->ctx))
         return NULL;
     kdl_context *ctx = optimizer->ctx;
-    kdl_tensor *loss;
-    if (optimizer->class->step_closure) {
+    kdl_tensor *loss = NULL;
+    if (!closure) {
+        kdl__fail(ctx, KDL_ERROR_TYPE, "'NoneType' object is not callable");
+    } else if (optimizer->class->step_closure) {
         const kdl__tape *tape = kdl__no_grad(ctx);
         optimizer->has_stepped = true;
         loss = optimizer->class->step_closure(optimizer, closure, user_data);

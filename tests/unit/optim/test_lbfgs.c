@@ -80,6 +80,8 @@ static void test_errors(void **state)
                  "LBFGS doesn't support per-parameter options (parameter groups)");
     kdl_module_release(other);
     assert_null(kdl_optimizer_step_closure(NULL, closure, &v));
+    assert_null(kdl_optimizer_step_closure(optimizer, NULL, &v));
+    assert_error(ctx, KDL_ERROR_TYPE, "'NoneType' object is not callable");
     kdl_optimizer_release(optimizer);
     kdl_module_release(v.module);
 }
