@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * kernels: the arithmetic that turns MT19937 draws into numbers, and loops over elements: one table
- * of functions for each instruction set. ref/ is plain C and defines the result; every other table gives the same bits.
+ * of functions for each instruction set. ref/ is plain C and defines the result; every other table
+ * gives the same bits.
  */
 #ifndef KDL_SRC_KERNELS_KERNELS_H
 #define KDL_SRC_KERNELS_KERNELS_H
