@@ -126,7 +126,7 @@ kdl_tensor *kdl__open_sum(const kdl__function *function, int index);
 kdl_tensor *kdl__dense_grad(kdl_tensor *leaf);
 
 void kdl__function_release(kdl__function *function);
-/* Frees what was kept, which a backward pass has used. */
+/* Frees what was saved, which a backward pass has used; a function that saves nothing goes on. */
 void kdl__free_graph(kdl__function *function);
 void kdl__free_hooks(kdl__function *function);
 

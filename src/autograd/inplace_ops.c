@@ -72,13 +72,19 @@ static bool is_dense(const kdl_tensor *tensor)
     return tensor->numel == 0 || filled == tensor->numel;
 }
 
-/* Zeros but for the region, where the gradient is. */
+/* Zeros but for the region, where the gradient is: the sum of it where an expanded view repeats. */
 static void region_backward(kdl__function *function, kdl_tensor *grad)
 {
     kdl__scope scope = { 0 };
-    const region *r = function->own;
-    kdl_tensor *whole = new_whole(function->ctx, r, grad->storage->dtype);
-    kdl_tensor *part = kdl__hold(&scope, part_of(whole, r));
+    region r = *(const region *)function->own;
+    for (int d = 0; d < r.ndim; d++) {
+        if (r.strides[d] != 0 || r.sizes[d] < 2)
+            continue;
+        grad = kdl__hold(&scope, kdl_sum_dim(grad, d, true));
+        r.sizes[d] = 1;
+    }
+    kdl_tensor *whole = grad ? new_whole(function->ctx, &r, grad->storage->dtype) : NULL;
+    kdl_tensor *part = kdl__hold(&scope, part_of(whole, &r));
     if (part && !kdl_zero_(whole))
         kdl_copy_(part, grad);
     kdl__give(function, 0, kdl__close(&scope, whole));
@@ -251,4 +257,7 @@ void kdl__end_write(const kdl__write *write)
     if (write->kind == KDL__WRITE_MUL && kdl__needs(function, 0))
         kdl__save(function, 0, write->source == tensor ? write->old : write->source);
     kdl__save(function, 1, write->old);
+    /* A source that is a view of what was written was taken as it was before: it lags now. */
+    if (source && source->base == target)
+        source->base_version = source->storage->version - 1;
 }

@@ -251,7 +251,8 @@ kdl_tensor *kdl__saved_value(kdl__function *function, int place)
 
 void kdl__free_graph(kdl__function *function)
 {
-    function->freed = true;
+    for (int i = 0; i < KDL__MAX_SAVED; i++)
+        function->freed = function->freed || function->saved[i].tensor;
     free_saved(function);
 }
 

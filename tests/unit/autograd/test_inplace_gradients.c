@@ -47,11 +47,38 @@ static kdl_tensor *magnitudes(kdl_tensor *a, kdl_tensor *b)
     return difference;
 }
 
-static gradient_body *const functions[] = { row_written, filled_in, magnitudes };
+/* A view that is added to itself and used afterwards; one that repeats what is written. */
+static kdl_tensor *views_written(kdl_tensor *a, kdl_tensor *b)
+{
+    kdl_tensor *copy = kdl_mul(a, 2), *turned = kdl_t(copy), *row = kdl_select(copy, 0, 0);
+    kdl_tensor *wide = kdl_expand(row, KDL_SHAPE(3, 4));
+    kdl_add_tensor_(turned, turned);
+    kdl_tensor *product = kdl_mul_tensor(wide, b), *back = kdl_t(turned);
+    kdl_tensor *result = kdl_mul_tensor(product, back);
+    release_all(copy, turned, row, wide, product, back);
+    return result;
+}
+
+static gradient_body *const functions[] = { row_written, filled_in, magnitudes, views_written };
 
 static void test_finite_differences(void **state)
 {
     check_gradients(*state, GRADIENT_BODIES(functions));
+}
+
+/* What saves nothing may be gone through again: a view that is made once, outside of a loop. */
+static void test_graphs_that_save_nothing(void **state)
+{
+    kdl_context *ctx = *state;
+    kdl_tensor *x = kdl_ones(ctx, KDL_SHAPE(2, 3), .requires_grad = true), *turned = kdl_t(x);
+    for (int step = 0; step < 3; step++) {
+        kdl_tensor *value = kdl_exp(turned), *sum = kdl_sum(value);
+        assert_int_equal(kdl_backward(sum), KDL_OK);
+        release_all(value, sum);
+    }
+    assert_float_equal(kdl_tensor_get(kdl_tensor_grad(x), (const int64_t[]){ 1, 2 }), 3 * 2.7182818,
+                       1e-5);
+    release_all(x, turned);
 }
 
 static void test_allocation_failures(void **state)
@@ -64,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TRAINING_TEST(test_finite_differences),
+        TRAINING_TEST(test_graphs_that_save_nothing),
         cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
