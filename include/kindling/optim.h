@@ -51,7 +51,7 @@ typedef kdl_tensor *kdl_closure(void *user_data);
 /**
  * Optimizer.step(closure): calls the closure, where gradients are recorded, then steps; LBFGS,
  * which wants this, calls it several times. Gives the (first) loss (one reference); NULL on
- * failure.
+ * failure. TypeError without a closure.
  */
 KDL_API kdl_tensor *kdl_optimizer_step_closure(kdl_optimizer *optimizer, kdl_closure *closure,
                                                void *user_data);
