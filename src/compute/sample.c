@@ -145,7 +145,9 @@ static place place_of(const sampling_run *run, int64_t p)
 
 /* ---- what lies around a place ------------------------------------------------------------- */
 
-/* One of the elements, its place in a plane, its weight, and that weight's slope along each axis. */
+/*
+ * One of the elements, its place in a plane, its weight, and that weight's slope along each axis.
+ */
 typedef struct neighbour {
     int64_t index;
     double weight, slope[AXES];

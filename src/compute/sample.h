@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sampling at places that a grid gives (torch.nn.functional.grid_sample): each element is a weighted
- * sum of elements around its place, and the weights are products of one for each dimension.
+ * Sampling at places that a grid gives (torch.nn.functional.grid_sample): each element is a
+ * weighted sum of elements around its place, and the weights are products of one for each
+ * dimension.
  */
 #ifndef KDL_SRC_COMPUTE_SAMPLE_H
 #define KDL_SRC_COMPUTE_SAMPLE_H
