@@ -220,15 +220,15 @@ kdl_tensor *kdl_f_group_norm(kdl_tensor *input, int64_t groups, kdl_tensor *weig
 {
     kdl_tensor *const operands[] = { weight, bias };
     kdl_tensor *x = kdl__row_major(input, __func__), *result = NULL;
-    if (x && has_channels(x, __func__) && check_channel_vector(weight, "weight", x, __func__) &&
-        check_channel_vector(bias, "bias", x, __func__) &&
-        check_dtypes(input, operands, 2, __func__)) {
+    if (x && has_channels(x, __func__)) {
         if (groups < 1 || x->dims[1] % groups) {
             kdl__fail(x->ctx, KDL_ERROR_RUNTIME,
                       "Expected number of channels in input to be divisible by num_groups, but got "
                       "input of shape %s and num_groups=%" PRId64,
                       kdl__shape_text(x->ndim, x->dims).chars, groups);
-        } else {
+        } else if (check_channel_vector(weight, "weight", x, __func__) &&
+                   check_channel_vector(bias, "bias", x, __func__) &&
+                   check_dtypes(input, operands, 2, __func__)) {
             int64_t count = x->dims[0] * groups;
             kdl__rows rows = { 1, count, count ? x->numel / count : 0, eps, true };
             kdl__moments moments;
