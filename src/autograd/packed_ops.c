@@ -14,7 +14,7 @@ void kdl_packed_sequence_release(kdl_packed_sequence *packed)
     kdl_tensor_release(packed->batch_sizes);
     kdl_tensor_release(packed->sorted_indices);
     kdl_tensor_release(packed->unsorted_indices);
-    *packed = (kdl_packed_sequence){ NULL };
+    *packed = (kdl_packed_sequence){ 0 };
 }
 
 static kdl_tensor *new_numbers(kdl_context *ctx, int64_t count)
@@ -204,7 +204,7 @@ kdl_status kdl_pack_padded_sequence_with(kdl_tensor *input, kdl_tensor *lengths,
     kdl_pack_sequence_options options = KDL_PACK_SEQUENCE_DEFAULTS;
     kdl_tensor *both[] = { input, lengths };
     packing p = { NULL, NULL };
-    *packed = (kdl_packed_sequence){ NULL };
+    *packed = (kdl_packed_sequence){ 0 };
     if (!kdl__usable(place, 2, both) ||
         !kdl__read_options(input->ctx, place, &options, sizeof options, given))
         return kdl__refusal(input);
@@ -423,7 +423,7 @@ kdl_status kdl_pack_sequence_with(kdl_tensor *const *sequences, int count,
                                   const kdl_pack_sequence_options *given)
 {
     static const char place[] = "kdl_pack_sequence";
-    *packed = (kdl_packed_sequence){ NULL };
+    *packed = (kdl_packed_sequence){ 0 };
     if (!check_list(sequences, count, place))
         return kdl__refusal(count > 0 ? sequences[0] : NULL);
     kdl_context *ctx = sequences[0]->ctx;

@@ -94,7 +94,7 @@ kdl_status kdl_call_packed(kdl_module *module, const kdl_packed_sequence *packed
                            kdl_tensor *const *hx, kdl_packed_sequence *output, kdl_tensor **states)
 {
     kdl_tensor *outputs[3] = { NULL }, *inputs[INPUTS] = { packed->data };
-    *output = (kdl_packed_sequence){ NULL };
+    *output = (kdl_packed_sequence){ 0 };
     for (int s = 0; states && s < 2; s++)
         states[s] = NULL;
     if (kdl__module_refuses(module))
